@@ -1,0 +1,36 @@
+# rocketkv: `make` builds the library and the launcher, `make demo` runs the main job, `make test` everything that is checked.
+
+BUILD    := build
+OBJ      := $(BUILD)/obj
+CXX      ?= g++
+CXXFLAGS := -std=c++20 -O3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Icuda -Icuda/include
+# Kernels (*.kernel.cpp) are compiled once per instruction set; all other code runs on any x86-64.
+ISAS             := avx2 avx512 avx512bf16
+FLAGS_avx2       := -mavx2 -mfma -mf16c
+FLAGS_avx512     := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
+
+KERNELS := $(wildcard cuda/cpu/*.kernel.cpp)
+SOURCES := $(filter-out $(KERNELS),$(wildcard cuda/api/*.cpp cuda/core/*.cpp cuda/cpu/*.cpp))
+OBJECTS := $(SOURCES:cuda/%.cpp=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:cuda/%.cpp=$(OBJ)/%.$(isa).o))
+
+.PHONY: all lib
+all: lib
+
+lib: $(BUILD)/librocketkv.so
+
+$(BUILD)/librocketkv.so: $(OBJECTS)
+	$(CXX) -shared -Wl,--no-undefined -o $@.tmp $^ -pthread && mv $@.tmp $@
+
+$(OBJ)/%.o: cuda/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+define isa_rule
+$(OBJ)/%.kernel.$(1).o: cuda/%.kernel.cpp
+	@mkdir -p $$(@D)
+	$$(CXX) $$(CXXFLAGS) -ffp-contract=off $$(FLAGS_$(1)) -DRKV_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+
+-include $(OBJECTS:.o=.d)
