@@ -34,3 +34,15 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 -include $(OBJECTS:.o=.d)
+
+# A second library for the tests: the same objects plus thin C wrappers around single ops.
+SHIMS := $(wildcard test/native/shim_*.cpp)
+SHIM_OBJECTS := $(SHIMS:test/native/%.cpp=$(OBJ)/test/%.o)
+.PHONY: testlib
+testlib: $(BUILD)/librkv_test.so
+$(BUILD)/librkv_test.so: $(OBJECTS) $(SHIM_OBJECTS)
+	$(CXX) -shared -Wl,--no-undefined -o $@.tmp $^ -pthread && mv $@.tmp $@
+$(OBJ)/test/%.o: test/native/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -MMD -MP -c $< -o $@
+-include $(SHIM_OBJECTS:.o=.d)
