@@ -15,7 +15,7 @@ SOURCES := $(filter-out $(KERNELS),$(wildcard cuda/api/*.cpp cuda/core/*.cpp cud
 OBJECTS := $(SOURCES:cuda/%.cpp=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:cuda/%.cpp=$(OBJ)/%.$(isa).o))
 
 .PHONY: all lib
-all: lib
+all: setup lib $(BUILD)/rocketkv
 
 lib: $(BUILD)/librocketkv.so
 
@@ -46,3 +46,20 @@ $(OBJ)/test/%.o: test/native/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -MMD -MP -c $< -o $@
 -include $(SHIM_OBJECTS:.o=.d)
+
+# ------------------------------------------------------------------------------------------ tools and packages ---
+# Everything that is fetched lands in .tools/ and node_modules/, once; the stamps keep later runs off the network.
+DENO            := .tools/bin/deno
+export DENO_DIR := $(CURDIR)/.tools/deno_dir
+.PHONY: setup
+setup: node_modules/.stamp
+
+.tools/deno.stamp: scripts/setup_deno.sh
+	@scripts/setup_deno.sh && touch $@
+
+node_modules/.stamp: deno.json deno.lock .tools/deno.stamp
+	@$(DENO) ci --quiet && touch $@
+
+$(BUILD)/rocketkv: scripts/launcher.sh
+	@mkdir -p $(@D)
+	install -m 755 $< $@
