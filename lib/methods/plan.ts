@@ -6,6 +6,9 @@ export const SELECT_KINDS = ["all", "pages", "exact"] as const;
 export const RANK_MODES = ["softmax_mean", "logit_sum", "per_head"] as const;
 export const SIGN_MODES = ["group", "head"] as const;
 
+/** Most recent queries of every layer that a prefilled session keeps for votes: `RKV_MAX_WINDOW` of the C header. */
+export const MAX_WINDOW = 128;
+
 /** See `rkv_plan` in `cuda/include/rocketkv.h` for the meaning and range of every field. */
 export interface Plan {
   readonly evict: typeof EVICT_KINDS[number];

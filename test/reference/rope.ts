@@ -1,0 +1,19 @@
+/** Rotary position embedding (arXiv:2104.09864): pairs of dims turn by an angle that grows with the position. */
+
+import type { RopeConfig } from "../../lib/model/types.ts";
+import type { Row } from "./ops.ts";
+
+/** One head's query or key [head_dim], turned to `position`; dims from `rope.dims` on stay as they are. */
+export function rotate(x: Row, position: number, rope: RopeConfig): Row {
+  const out = x.slice();
+  const pairs = rope.dims / 2;
+  for (let pair = 0; pair < pairs; pair++) {
+    const [a, b] = rope.interleaved ? [2 * pair, 2 * pair + 1] : [pair, pair + pairs];
+    const angle = position * rope.invFreq[pair]!;
+    const cos = Math.cos(angle) * rope.attentionFactor;
+    const sin = Math.sin(angle) * rope.attentionFactor;
+    out[a] = x[a]! * cos - x[b]! * sin;
+    out[b] = x[a]! * sin + x[b]! * cos;
+  }
+  return out;
+}
