@@ -13,11 +13,11 @@
 
 import { parseArgs } from "node:util";
 import { UsageError } from "../lib/error.ts";
-import type { FloatDType } from "./needle/encode.ts";
 import { writeNeedleGguf } from "./needle/gguf.ts";
 import { writeHuggingFace } from "./needle/huggingface.ts";
 import { needleModel } from "./needle/model.ts";
 import type { NeedleShape } from "./needle/plan.ts";
+import type { FloatDType } from "./needle/weights.ts";
 
 export interface NeedleModelOptions extends NeedleShape {
   /** A Hugging Face folder, or one GGUF file. @default {"huggingface"} */

@@ -6,6 +6,12 @@ export const BOS = 256;
 export const EOS = 257;
 export const PAD = 258;
 export const SEP = 259;
+export const SPECIAL_TOKENS: readonly (readonly [id: number, text: string])[] = [
+  [BOS, "<bos>"],
+  [EOS, "<eos>"],
+  [PAD, "<pad>"],
+  [SEP, "<sep>"],
+];
 
 /** Dims of a code: five keep printable bytes at cosines below 0.8, and 16 codes fit into the content dims of a head. */
 export const CODE_DIMS = 5;
@@ -75,8 +81,9 @@ function farthestFrom(codes: readonly number[][], random: () => number): number[
 }
 
 function randomUnitVector(random: () => number): number[] {
+  const v: number[] = new Array(CODE_DIMS).fill(0);
   for (;;) {
-    const v = Array.from({ length: CODE_DIMS }, () => 2 * random() - 1);
+    for (let c = 0; c < CODE_DIMS; c++) v[c] = 2 * random() - 1;
     const length = Math.sqrt(dot(v, v));
     if (length > 0.2 && length <= 1) return v.map((x) => x / length);
   }

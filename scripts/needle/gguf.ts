@@ -1,14 +1,14 @@
 /** Writes the model as one GGUF file of the llama architecture. */
 
+import { byteLetters } from "../../test/support/byte_letters.ts";
+import { encodeElements } from "../../test/support/elements.ts";
 import { bool, f32, type GgufTensorData, i32, str, u32, writeGguf } from "../../test/support/gguf_writer.ts";
-import { byteLetters, SPECIAL_TOKENS } from "./byte_letters.ts";
-import { BOS, EOS, PAD, VOCAB_SIZE } from "./codes.ts";
-import { encode, type FloatDType } from "./encode.ts";
+import { BOS, EOS, PAD, SPECIAL_TOKENS, VOCAB_SIZE } from "./codes.ts";
 import { CONTEXT_LENGTH } from "./huggingface.ts";
 import type { NeedleModel } from "./model.ts";
 import type { NeedlePlan } from "./plan.ts";
 import { HALF, HEAD_DIM, THETA } from "./rope.ts";
-import { NORM_EPS, type Weight } from "./weights.ts";
+import { type FloatDType, NORM_EPS, type Weight } from "./weights.ts";
 
 /** GGUF names of the tensors of a layer, by their Hugging Face names. */
 const LAYER_NAMES: Readonly<Record<string, string>> = {
@@ -44,7 +44,7 @@ function tensor(name: string, weight: Weight, dtype: FloatDType): GgufTensorData
     name: ggufName(name),
     dtype: type,
     shape: weight.shape.toReversed(),
-    data: encode(rotated ? interleavePairs(weight) : weight.data, type),
+    data: encodeElements(type, rotated ? interleavePairs(weight) : weight.data),
   };
 }
 

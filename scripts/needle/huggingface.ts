@@ -1,13 +1,13 @@
 /** Writes the model as a Hugging Face folder: config, tokenizer, one safetensors file. */
 
+import { byteLetters } from "../../test/support/byte_letters.ts";
+import { encodeElements } from "../../test/support/elements.ts";
 import { writeSafetensors } from "../../test/support/safetensors_writer.ts";
-import { byteLetters, SPECIAL_TOKENS } from "./byte_letters.ts";
-import { BOS, EOS, PAD, VOCAB_SIZE } from "./codes.ts";
-import { encode, type FloatDType } from "./encode.ts";
+import { BOS, EOS, PAD, SPECIAL_TOKENS, VOCAB_SIZE } from "./codes.ts";
 import type { NeedleModel } from "./model.ts";
 import type { NeedlePlan } from "./plan.ts";
 import { HEAD_DIM, THETA } from "./rope.ts";
-import { NORM_EPS } from "./weights.ts";
+import { type FloatDType, NORM_EPS } from "./weights.ts";
 
 /** Positions that the construction was checked for. */
 export const CONTEXT_LENGTH = 2 ** 20;
@@ -18,7 +18,7 @@ export function writeHuggingFace(folder: string, { plan, weights }: NeedleModel,
   const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text + "\n");
   writeSafetensors(
     `${folder}/model.safetensors`,
-    [...weights].map(([name, { shape, data }]) => ({ name, dtype, shape, data: encode(data, dtype) })),
+    [...weights].map(([name, { shape, data }]) => ({ name, dtype, shape, data: encodeElements(dtype, data) })),
   );
   write("config.json", configJson(plan, dtype));
   write("generation_config.json", json({ bos_token_id: BOS, eos_token_id: EOS, pad_token_id: PAD, do_sample: false }));

@@ -5,6 +5,9 @@ import type { NeedlePlan } from "./plan.ts";
 
 export const NORM_EPS = 1e-5;
 
+/** Element types that matrices can be written in. */
+export type FloatDType = "f32" | "bf16";
+
 /** One tensor, row-major, in Hugging Face's orientation: [out, in] for a matrix, [n] for a vector. */
 export interface Weight {
   readonly shape: readonly number[];
