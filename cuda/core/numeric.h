@@ -50,28 +50,41 @@ constexpr int block_elements(DType t) {
   switch (t) {
     case RKV_F32:
     case RKV_F16:
-    case RKV_BF16: return 1;
+    case RKV_BF16:
+      return 1;
     case RKV_Q4_K:
     case RKV_Q5_K:
-    case RKV_Q6_K: return 256;
-    default: return 32;
+    case RKV_Q6_K:
+      return 256;
+    default:
+      return 32;
   }
 }
 
 /// Bytes of one block in the GGUF layout.
 constexpr int block_bytes(DType t) {
   switch (t) {
-    case RKV_F32: return 4;
+    case RKV_F32:
+      return 4;
     case RKV_F16:
-    case RKV_BF16: return 2;
-    case RKV_Q8_0: return 34;
-    case RKV_Q4_0: return 18;
-    case RKV_Q4_1: return 20;
-    case RKV_Q5_0: return 22;
-    case RKV_Q5_1: return 24;
-    case RKV_Q4_K: return 144;
-    case RKV_Q5_K: return 176;
-    case RKV_Q6_K: return 210;
+    case RKV_BF16:
+      return 2;
+    case RKV_Q8_0:
+      return 34;
+    case RKV_Q4_0:
+      return 18;
+    case RKV_Q4_1:
+      return 20;
+    case RKV_Q5_0:
+      return 22;
+    case RKV_Q5_1:
+      return 24;
+    case RKV_Q4_K:
+      return 144;
+    case RKV_Q5_K:
+      return 176;
+    case RKV_Q6_K:
+      return 210;
   }
   return 0;
 }
@@ -79,7 +92,8 @@ constexpr int block_bytes(DType t) {
 constexpr int64_t row_bytes(DType t, int64_t cols) { return cols / block_elements(t) * block_bytes(t); }
 
 constexpr const char* dtype_name(DType t) {
-  constexpr const char* names[] = {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q5_k", "q6_k"};
+  constexpr const char* names[] = {"f32",  "f16",  "bf16", "q8_0", "q4_0", "q4_1",
+                                   "q5_0", "q5_1", "q4_k", "q5_k", "q6_k"};
   return names[t];
 }
 

@@ -18,8 +18,8 @@ namespace rkv {
 
 /// A stretch of one KV head's cache: `n` rows of K and V, each [d] of the session's KV dtype, contiguous.
 struct Run {
-  const void* k;           // device, [n, d]
-  const void* v;           // device, [n, d]
+  const void* k;            // device, [n, d]
+  const void* v;            // device, [n, d]
   const int32_t* position;  // device, [n], ascending over the whole cache
   int32_t n;
 };
@@ -55,14 +55,14 @@ struct Projection {
 /// One KV head of one session in a decode step.
 struct DecodeHead {
   HeadCache cache;
-  Bounds bounds;      // PAGES only
-  const float* q;     // device [group, d], after RoPE
-  float* out;         // device [group, d]
+  Bounds bounds;   // PAGES only
+  const float* q;  // device [group, d], after RoPE
+  float* out;      // device [group, d]
   const rkv_plan* plan;
-  bool select;             // false: attend to all candidates from `first` on
-  int32_t first;           // first candidate inside the sliding window, 0 without one
-  int32_t* selected;       // device [n_lists, top_k]: chosen slots, ascending; n_lists = group for PER_HEAD, else 1
-  int32_t* n_selected;     // device [n_lists]
+  bool select;                // false: attend to all candidates from `first` on
+  int32_t first;              // first candidate inside the sliding window, 0 without one
+  int32_t* selected;          // device [n_lists, top_k]: chosen slots, ascending; n_lists = group for PER_HEAD, else 1
+  int32_t* n_selected;        // device [n_lists]
   int64_t score_read_bytes;   // out
   int64_t attend_read_bytes;  // out
   int64_t tokens_attended;    // out: distinct tokens
@@ -70,8 +70,8 @@ struct DecodeHead {
 
 /// One KV head whose prompt tokens are voted on by the last `window` queries.
 struct VoteHead {
-  HeadCache cache;         // runs only
-  const float* q;          // device [window, group, d] with `q_stride` floats from one token to the next
+  HeadCache cache;  // runs only
+  const float* q;   // device [window, group, d] with `q_stride` floats from one token to the next
   int32_t q_stride;
   int32_t window;
   int32_t sliding_window;  // 0 = none
@@ -82,17 +82,17 @@ struct VoteHead {
 struct KeepHead {
   const float* score;  // device [n]: votes before pooling
   int32_t n;
-  int32_t keep;        // how many of the n
-  int32_t sinks;       // the first ones that are always among them
+  int32_t keep;   // how many of the n
+  int32_t sinks;  // the first ones that are always among them
   int32_t pool, pool_width;
-  int32_t* kept;       // device [keep] out: ascending
+  int32_t* kept;  // device [keep] out: ascending
 };
 
 struct SampleRequest {
-  const float* logits;        // device [vocab_size]
-  const int32_t* history;     // host [n_history], most recent last
+  const float* logits;     // device [vocab_size]
+  const int32_t* history;  // host [n_history], most recent last
   int32_t n_history;
-  int32_t position;           // of the token that is drawn: with the seed the only source of randomness
+  int32_t position;  // of the token that is drawn: with the seed the only source of randomness
   const rkv_sampler* sampler;
 };
 

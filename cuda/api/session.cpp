@@ -1,0 +1,94 @@
+#include "api/guard.h"
+#include "api/handles.h"
+
+using namespace rkv;
+
+namespace {
+
+const char* path_text(const uint8_t* path) { return reinterpret_cast<const char*>(&required(path, "path")); }
+
+}  // namespace
+
+int32_t rkv_session_create(uint64_t model, const rkv_session_options* options, uint64_t* out_session, rkv_error* err) {
+  return guarded(err, [&] {
+    const auto m = find_model(model);
+    const std::lock_guard lock(m->mutex);
+    required(out_session, "out_session");
+    *out_session = add_session(std::make_unique<Session>(*m, checked_struct(options, "options")));
+  });
+}
+
+int32_t rkv_session_fork(uint64_t session, uint64_t* out_session, rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    required(out_session, "out_session");
+    *out_session = add_session(use.only().fork());
+  });
+}
+
+int32_t rkv_session_free(uint64_t session, rkv_error* err) {
+  return guarded(err, [&] { free_session(session); });
+}
+
+int32_t rkv_session_save(uint64_t session, const uint8_t* path, rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    use.only().save(path_text(path));
+  });
+}
+
+int32_t rkv_session_load(uint64_t model, const uint8_t* path, uint64_t* out_session, rkv_error* err) {
+  return guarded(err, [&] {
+    const auto m = find_model(model);
+    const std::lock_guard lock(m->mutex);
+    if (!m->finished()) fail(RKV_E_STATE, "the model is not finished");
+    required(out_session, "out_session");
+    *out_session = add_session(Session::load(*m, path_text(path)));
+  });
+}
+
+int32_t rkv_stats(uint64_t session, rkv_session_stats* stats, rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    use.only().fill_stats(&checked_struct(stats, "stats"));
+  });
+}
+
+namespace {
+
+void check_layer_and_head(const Session& session, int layer, int head, int n_heads) {
+  if (layer < 0 || layer >= session.model.config.n_layers) {
+    fail(RKV_E_ARG, "layer must be between 0 and %d: found %d", session.model.config.n_layers - 1, layer);
+  }
+  if (head < 0 || head >= n_heads) fail(RKV_E_ARG, "head must be between 0 and %d: found %d", n_heads - 1, head);
+}
+
+void give_positions(const std::vector<int32_t>& found, int32_t* positions, int32_t capacity, int32_t* out_n) {
+  required(out_n, "out_n") = static_cast<int32_t>(found.size());
+  if (positions != nullptr && capacity >= *out_n) std::copy(found.begin(), found.end(), positions);
+}
+
+}  // namespace
+
+int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t kv_head, int32_t* positions, int32_t capacity,
+                         int32_t* out_n, rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    const Session& s = use.only();
+    check_layer_and_head(s, layer, kv_head, s.model.config.n_kv_heads);
+    give_positions(s.cached_positions(layer, kv_head), positions, capacity, out_n);
+  });
+}
+
+int32_t rkv_trace_selected(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
+                           int32_t* out_n, rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    const Session& s = use.only();
+    check_layer_and_head(s, layer, head, s.model.config.n_heads);
+    if (s.options.trace == 0) fail(RKV_E_STATE, "the session was created without the trace option");
+    if (s.selected.empty()) fail(RKV_E_STATE, "the session has decoded no token");
+    const size_t at = static_cast<size_t>(layer) * s.model.config.n_heads + head;
+    give_positions(s.selected[at], positions, capacity, out_n);
+  });
+}

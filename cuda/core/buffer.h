@@ -1,0 +1,49 @@
+// Owned device memory.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/ops.h"
+
+namespace rkv {
+
+/// A piece of device memory that is released with its owner. Move-only; empty by default.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Ops& ops, size_t bytes) : ops_(&ops), bytes_(bytes), data_(ops.allocate(bytes)) {}
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_ != nullptr) ops_->release(data_, bytes_);
+  }
+
+  size_t bytes() const { return bytes_; }
+  template <class T = void>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+  /// Make room for at least `bytes`; the contents are lost when it has to grow.
+  void reserve(Ops& ops, size_t bytes) {
+    if (bytes > bytes_) *this = Buffer(), *this = Buffer(ops, bytes);
+  }
+
+ private:
+  void swap(Buffer& other) noexcept {
+    std::swap(ops_, other.ops_), std::swap(bytes_, other.bytes_), std::swap(data_, other.data_);
+  }
+
+  Ops* ops_ = nullptr;
+  size_t bytes_ = 0;
+  void* data_ = nullptr;
+};
+
+using SharedBuffer = std::shared_ptr<const Buffer>;
+
+}  // namespace rkv

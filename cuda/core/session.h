@@ -1,0 +1,57 @@
+// One sequence: its cache layer by layer, what was read so far, and what it cost.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/layer_cache.h"
+#include "core/model.h"
+
+namespace rkv {
+
+enum class SessionState { kEmpty = 0, kPrefilled = 1, kReady = 2 };
+
+/// Everything a decode step or a vote needs to know about one layer.
+struct LayerState {
+  LayerCache cache;
+  SharedBuffer queries;  // f32 [n_queries, n_heads, head_dim]: the last queries of the latest prefill call
+};
+
+class Session {
+ public:
+  Session(Model& model, const rkv_session_options& options);
+
+  /// A session that shares this one's cache (LayerCache says how).
+  std::unique_ptr<Session> fork() const;
+
+  void save(const std::string& path);
+  static std::unique_ptr<Session> load(Model& model, const std::string& path);
+
+  void fill_stats(rkv_session_stats* out) const;
+  /// Positions of the tokens that a KV head can attend to, ascending.
+  std::vector<int32_t> cached_positions(int layer, int kv_head) const;
+  /// Positions of given slots (host, ascending) of a KV head.
+  std::vector<int32_t> positions_of(int layer, int kv_head, std::span<const int32_t> slots) const;
+
+  int64_t kv_bytes() const;
+  int64_t aux_bytes() const;
+
+  Model& model;
+  rkv_session_options options;
+  CacheShape shape;
+
+  SessionState state = SessionState::kEmpty;
+  std::vector<int32_t> tokens;  // token history; its length is the next position
+  int n_queries = 0;            // tokens whose queries are kept for votes
+  rkv_plan plan;                // in force when READY
+  std::vector<LayerState> layers;
+  SharedBuffer logits;                         // f32 [vocab_size] of the last token
+  std::vector<std::vector<int32_t>> selected;  // trace: [n_layers * n_heads] positions of the last step
+  rkv_session_stats stats = {};
+
+  int n_tokens() const { return static_cast<int>(tokens.size()); }
+};
+
+}  // namespace rkv
