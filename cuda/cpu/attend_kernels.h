@@ -1,0 +1,22 @@
+// Row kernels of attention with one query per head: rows are read where they lie, each once for the whole group.
+#pragma once
+
+#include "core/numeric.h"
+#include "cpu/cpu_level.h"
+
+namespace rkv::cpu {
+
+/// Kernels for one instruction set and one KV dtype. Rows are given by address, [d] of the KV dtype, d a multiple of 8;
+/// row arrays are padded by kRowPadding addresses.
+struct AttendKernels {
+  /// score[g][i] = q[g] . k[i] in f32. q [group, d], score [group, pitch] with pitch >= n + kRowPadding.
+  void (*score)(const float* q, int group, int d, const void* const* k, int n, float* score, int pitch);
+  /// score[i] = exp((score[i] - max) * scale) in place; writes max * scale and the sum of the results.
+  void (*soften)(float* score, int n, float scale, float* top, float* sum);
+  /// out[g] = sum of weight[g][i] * v[i]. weight [group, pitch], out [group, d].
+  void (*mix)(const float* weight, int pitch, int group, int d, const void* const* v, int n, float* out);
+};
+
+const AttendKernels& attend_kernels(CpuLevel level, DType kv);
+
+}  // namespace rkv::cpu
