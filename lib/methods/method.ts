@@ -28,6 +28,8 @@ export interface Parameter {
   readonly max: number;
   /** True for numbers that need not be whole. */
   readonly fractional?: boolean;
+  /** True for numbers that must be odd. */
+  readonly odd?: boolean;
 }
 
 /** A named recipe that turns a token budget into a plan. */

@@ -77,8 +77,7 @@ export class HeadCache {
 
   #sinksAndRecent(sinks: number, keep: number): number[] {
     const n = this.positions.length;
-    const first = range(0, n).filter((s) => this.positions[s]! < sinks).slice(0, keep);
-    return [...first, ...range(Math.max(first.length, n - (keep - first.length)), n)];
+    return [...range(0, sinks), ...range(n - (keep - sinks), n)];
   }
 
   #retain(slots: number[]): void {

@@ -12,10 +12,6 @@ function close(a: Row, b: Row, tolerance = 1e-10): void {
   a.forEach((x, i) => assert(Math.abs(x - b[i]!) <= tolerance, `[${i}] is ${x}, expected ${b[i]}`));
 }
 
-function differ(a: Row, b: Row): void {
-  assert(a.some((x, i) => Math.abs(x - b[i]!) > 1e-3), "expected different logits");
-}
-
 function tokens(n: number, seed: number, vocabSize = 64): number[] {
   const next = random(seed);
   return range(0, n).map(() => Math.floor(next() * vocabSize));

@@ -1,0 +1,61 @@
+/** `--set name=value`: parsing, checking and reading the numbers that override a method's own. */
+
+import { UsageError } from "../error.ts";
+import type { Method, Parameter } from "./method.ts";
+import { nearest } from "./nearest.ts";
+
+type Settings = Readonly<Record<string, number>>;
+type Named = Pick<Method, "name" | "parameters">;
+
+/**
+ * Numbers of `name=value` texts.
+ *
+ * @throws {UsageError} for a malformed text, a name given twice, or anything that checkSettings() refuses.
+ */
+export function parseSettings(method: Named, texts: readonly string[]): Record<string, number> {
+  const settings: Record<string, number> = {};
+  for (const text of texts) {
+    const [, name, value] = /^([a-z][a-z0-9_]*)=([-+.\deE]+)$/.exec(text.trim()) ?? [];
+    if (name === undefined || value === undefined || !Number.isFinite(Number(value))) {
+      throw new UsageError(`Cannot use --set "${text}": it must be name=number, such as top_k=64`);
+    }
+    if (Object.hasOwn(settings, name)) throw new UsageError(`Cannot use --set "${text}": ${name} is given twice`);
+    settings[name] = Number(value);
+  }
+  checkSettings(method, settings);
+  return settings;
+}
+
+/** @throws {UsageError} for a name the method does not have, or a number outside its range. */
+export function checkSettings(method: Named, settings: Settings): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const parameter = method.parameters.find((p) => p.name === name);
+    if (parameter === undefined) {
+      const names = method.parameters.map((p) => p.name);
+      const close = nearest(name, names);
+      const hint = close === null ? "" : `did you mean ${close}? `;
+      throw new UsageError(`Cannot use --set ${name}=${value}: ${hint}${method.name} knows ${names.join(", ")}`);
+    }
+    const wrong = complaint(parameter, value);
+    if (wrong !== null) throw new UsageError(`Cannot use --set ${name}=${value}: ${name} must be ${wrong}`);
+  }
+}
+
+/** What `value` would have to be, or null if it is fine. */
+function complaint({ min, max, fractional, odd }: Parameter, value: number): string | null {
+  const fits = value >= min && value <= max && (fractional || Number.isInteger(value)) && (!odd || value % 2 === 1);
+  if (fits) return null;
+  const kind = fractional ? "a number" : odd ? "an odd integer" : "an integer";
+  return max >= UNLIMITED ? `${kind} >= ${min}` : `${kind} between ${min} and ${max}`;
+}
+
+/** Upper end of numbers that only the prompt limits: the largest i32. */
+export const UNLIMITED = 2 ** 31 - 1;
+
+/**
+ * Prompt tokens at the end that are fed as decode steps, so that eviction cannot see them: 0 by default, 1 in the
+ * RocketKV paper's harness. At least one token is always left to prefill.
+ */
+export function decodeTail(settings: Settings, promptTokens: number): number {
+  return Math.min(settings["decode_tail"] ?? 0, Math.max(0, promptTokens - 1));
+}

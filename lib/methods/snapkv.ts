@@ -1,0 +1,32 @@
+/**
+ * SnapKV, one choice per KV head: keep the prompt tokens that the end of the prompt attends to, drop the rest, attend to
+ * all that is left (arXiv:2404.14469).
+ *
+ * Where this differs from the official code, and why:
+ * - one choice per group of query heads, from votes summed over the group: with grouped-query attention the official
+ *   code stores every key once per query head, which makes it G times larger at equal capacity;
+ * - max pooling of width 63, as in RocketKV's first stage, instead of 5 or 7 (`kernel`, `pool` change it);
+ * - kept tokens stay in the order of their positions.
+ *
+ * The whole budget is kept tokens, since nothing is spent on scoring; generated tokens are appended and never dropped,
+ * so a step reads the budget plus what was generated so far.
+ */
+
+import { defineMethod } from "./define.ts";
+import type { Method } from "./method.ts";
+import { voting } from "./parameters.ts";
+import { DENSE } from "./plan.ts";
+import { voteStage } from "./stages.ts";
+
+const WINDOW = 32;
+
+export const snapkv: Method = defineMethod({
+  name: "snapkv",
+  summary: "evict once by votes, then attend to everything kept",
+  paper: "SnapKV, NeurIPS 2024, arXiv:2404.14469",
+  parameters: voting(WINDOW, "budget"),
+  plan(input) {
+    const vote = voteStage(input, input.tokenBudget, WINDOW);
+    return vote.keep < input.promptTokens ? { ...DENSE, ...vote } : DENSE;
+  },
+});
