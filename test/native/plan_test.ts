@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { DENSE, type Plan } from "../../lib/methods/plan.ts";
+import { NativeSession } from "../../lib/native/session.ts";
+import type { ReferenceModel } from "../reference/model.ts";
+import { EXACT, type LoadedTiny, loadTiny, randomTokens, relativeError } from "../support/native.ts";
+import { PLANS } from "../support/plans.ts";
+import type { TinyOptions } from "../support/tiny_model.ts";
+
+const SHAPES: Record<string, TinyOptions> = {
+  "GQA": { heads: 6, kvHeads: 2, headDim: 16, layers: 3 },
+  "MHA": { heads: 2, kvHeads: 2, headDim: 24 },
+  "MQA": { heads: 4, kvHeads: 1, headDim: 32 },
+  "GQA with a sliding window": { arch: "mistral", heads: 4, kvHeads: 2, headDim: 16, slidingWindow: 40 },
+};
+
+/** Cached and selected positions must be the same, logits within the rounding of f32. */
+function assertSame(found: NativeSession, wanted: ReferenceModel, logits: ArrayLike<number>, decoded: boolean): void {
+  const { nLayers, nHeads, nKvHeads } = wanted.config;
+  for (let layer = 0; layer < nLayers; layer++) {
+    for (let h = 0; h < nKvHeads; h++) {
+      assert.deepEqual([...found.cached(layer, h)], wanted.cached(layer, h), `cached, layer ${layer} KV head ${h}`);
+    }
+    for (let h = 0; decoded && h < nHeads; h++) {
+      assert.deepEqual([...found.selected(layer, h)], wanted.selected(layer, h), `selected, layer ${layer} head ${h}`);
+    }
+  }
+  const error = relativeError(found.logits(), logits);
+  assert(error < 5e-5, `relative error of the logits ${error}`);
+}
+
+/** Two turns of prompt and three steps each. */
+async function compare(tiny: LoadedTiny, plan: Plan, onTheFly: boolean): Promise<void> {
+  const session = tiny.session({ ...EXACT, chunkTokens: 23 }), reference = tiny.reference();
+  for (const turn of [1, 2]) {
+    const prompt = randomTokens(turn === 1 ? 61 : 19, turn), next = randomTokens(4, 10 + turn);
+    const wanted = reference.prefill(prompt);
+    reference.compress(plan);
+    if (onTheFly) await session.prefill(prompt, { plan });
+    else {
+      await session.prefill(prompt);
+      await session.compress(plan);
+    }
+    assertSame(session, reference, wanted, false);
+    for (const token of next) {
+      await NativeSession.decode([session], [token]);
+      assertSame(session, reference, reference.decode(token), true);
+    }
+  }
+}
+
+for (const [shape, options] of Object.entries(SHAPES)) {
+  for (const [name, plan] of Object.entries(PLANS)) {
+    Deno.test(`plan "${name}" keeps and selects what the reference does: ${shape}`, async () => {
+      await using tiny = await loadTiny(options);
+      await compare(tiny, plan, false);
+    });
+  }
+}
+
+Deno.test("compressing on the fly equals compressing afterwards, for every plan", async (t) => {
+  await using tiny = await loadTiny(SHAPES["GQA"]);
+  for (const [name, plan] of Object.entries(PLANS)) await t.step(name, () => compare(tiny, plan, true));
+});
+
+Deno.test("a budget that covers every token gives bit for bit the logits of the full cache", async () => {
+  await using tiny = await loadTiny(SHAPES["GQA"]);
+  const prompt = randomTokens(60, 1), next = randomTokens(6, 2);
+  const run = async (plan: Plan) => {
+    const session = tiny.session({ kvType: "bf16" });
+    await session.prefill(prompt, { plan });
+    const all: number[] = [];
+    for (const token of next) {
+      await NativeSession.decode([session], [token]);
+      all.push(...session.logits());
+    }
+    return all;
+  };
+  const full = await run(DENSE);
+  for (const [name, plan] of Object.entries(PLANS)) {
+    const roomy = { ...plan, keep: 1000, topK: 1000, stepKeep: plan.stepKeep && 1000 };
+    assert.deepEqual(await run(roomy), full, name);
+  }
+});
+
+Deno.test("prompts of 1 token and around the window work with every plan", async (t) => {
+  await using tiny = await loadTiny(SHAPES["GQA"]);
+  for (const [name, plan] of Object.entries(PLANS)) {
+    for (const n of [1, 2, 7, 8, 9, 29, 30, 31]) {
+      await t.step(`${name}, ${n} tokens`, async () => {
+        const session = tiny.session(), reference = tiny.reference();
+        reference.prefill(randomTokens(n, 5));
+        reference.compress(plan);
+        await session.prefill(randomTokens(n, 5), { plan });
+        await NativeSession.decode([session], [7]);
+        assertSame(session, reference, reference.decode(7), true);
+      });
+    }
+  }
+});
+
+Deno.test("a follow-up turn of one token votes again over the whole history", async () => {
+  await using tiny = await loadTiny(SHAPES["GQA"]);
+  const plan = PLANS["rocketkv-mt"]!;
+  const session = tiny.session(), reference = tiny.reference();
+  for (const [n, seed] of [[50, 1], [1, 2], [1, 3]] as const) {
+    const wanted = reference.prefill(randomTokens(n, seed));
+    reference.compress(plan);
+    await session.prefill(randomTokens(n, seed), { plan });
+    assertSame(session, reference, wanted, false);
+    await NativeSession.decode([session], [9]);
+    assertSame(session, reference, reference.decode(9), true);
+  }
+});
+
+Deno.test("a long decode keeps page bounds, index lists and streaming windows right", async (t) => {
+  await using tiny = await loadTiny({ heads: 4, kvHeads: 2, headDim: 8, layers: 2, dim: 32, hiddenDim: 32 });
+  for (const name of ["hsa", "rocketkv", "rocketkv-mt", "recent"]) {
+    await t.step(name, async () => {
+      const plan = { ...PLANS[name]!, queryDims: Math.min(PLANS[name]!.queryDims, 8) };
+      const session = tiny.session(), reference = tiny.reference();
+      reference.prefill(randomTokens(40, 1));
+      reference.compress(plan);
+      await session.prefill(randomTokens(40, 1), { plan });
+      for (const [i, token] of randomTokens(200, 2).entries()) {
+        await NativeSession.decode([session], [token]);
+        const wanted = reference.decode(token);
+        if (i % 37 === 0 || i === 199) assertSame(session, reference, wanted, true);
+      }
+    });
+  }
+});
