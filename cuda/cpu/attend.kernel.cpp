@@ -28,9 +28,9 @@ void for_heads(int group, Fn&& fn) {
   }
 }
 
-/// Scores of kLanes / kHeads rows, so that one reduction serves them all.
+/// Scores of kLanes / kHeads rows, so that one reduction serves them all; the first n of them are stored.
 template <class T, int kHeads>
-void score_rows(const float* q, int d, const void* const* k, float* score, int pitch) {
+void score_rows(const float* q, int d, const void* const* k, int n, float* score, int pitch) {
   constexpr int kRows = kLanes / kHeads;
   F sum[kLanes];
   for (F& s : sum) s = zero();
@@ -44,7 +44,11 @@ void score_rows(const float* q, int d, const void* const* k, float* score, int p
   }
   float each[kLanes];
   store(each, reduce_each(sum));
-  for (int g = 0; g < kHeads; g++) std::memcpy(score + g * pitch, each + g * kRows, kRows * sizeof(float));
+  if (n >= kRows) n = kRows;
+  for (int g = 0; g < kHeads; g++) {
+    if (n == kRows) std::memcpy(score + g * pitch, each + g * kRows, kRows * sizeof(float));  // a vector or two
+    else std::memcpy(score + g * pitch, each + g * kRows, static_cast<size_t>(n) * sizeof(float));
+  }
 }
 
 template <class T>
@@ -54,7 +58,7 @@ void score(const float* q, int group, int d, const void* const* k, int n, float*
     for (int r = 0; r < kStep; r++) prefetch(k[i + r + kAhead < n ? i + r + kAhead : n], d * int{sizeof(T)});
     for_heads(group, [&]<int kHeads>(int g) {
       for (int r = 0; r < kStep && i + r < n; r += kLanes / kHeads)
-        score_rows<T, kHeads>(q + g * d, d, k + i + r, score + g * pitch + i + r, pitch);
+        score_rows<T, kHeads>(q + g * d, d, k + i + r, n - i - r, score + g * pitch + i + r, pitch);
     });
   }
 }

@@ -9,9 +9,10 @@ namespace rkv::cpu {
 /// Kernels for one instruction set and one KV dtype. Rows are given by address, [d] of the KV dtype, d a multiple of 8;
 /// row arrays are padded by kRowPadding addresses.
 struct AttendKernels {
-  /// score[g][i] = q[g] . k[i] in f32. q [group, d], score [group, pitch] with pitch >= n + kRowPadding.
+  /// score[g][i] = q[g] . k[i] in f32. q [group, d], score [group, pitch]; nothing past n is written.
   void (*score)(const float* q, int group, int d, const void* const* k, int n, float* score, int pitch);
-  /// score[i] = exp((score[i] - max) * scale) in place; writes max * scale and the sum of the results.
+  /// score[i] = exp((score[i] - max) * scale) in place; writes max * scale and the sum of the results. Overwrites up to
+  /// kRowPadding elements past n.
   void (*soften)(float* score, int n, float scale, float* top, float* sum);
   /// out[g] = sum of weight[g][i] * v[i]. weight [group, pitch], out [group, d].
   void (*mix)(const float* weight, int pitch, int group, int d, const void* const* v, int n, float* out);
