@@ -26,7 +26,7 @@ class DecodeStep {
         c_(model_.config),
         n_(static_cast<int>(sessions.size())),
         hidden_(ops_, sizeof(float) * static_cast<size_t>(n_) * c_.dim),
-        act_(model_, n_),
+        act_(model_, n_, LinearUse::kDecode),
         read_(sessions.size()) {
     for (Session* s : sessions_) positions_.push_back(s->n_tokens());
     rope_ = make_rope_table(model_, positions_.data(), n_);

@@ -2,7 +2,7 @@
 
 namespace rkv {
 
-Activations::Activations(Model& model, int n) : rows(n), model_(model) {
+Activations::Activations(Model& model, int n, LinearUse linear_use) : use(linear_use), model_(model) {
   const rkv_model_config& c = model.config;
   const size_t q_cols = static_cast<size_t>(c.n_heads) * c.head_dim;
   const size_t kv_cols = static_cast<size_t>(c.n_kv_heads) * c.head_dim;
@@ -26,7 +26,7 @@ void project_qkv(Model& model, int layer, const float* x, int n, const float* ro
   Ops& ops = model.ops();
   ops.rms_norm(x, w.attn_norm, c.norm_eps, n, c.dim, act.normed);
   const Projection qkv[] = {{&w.wq, w.bq, act.q}, {&w.wk, w.bk, act.k}, {&w.wv, w.bv, act.v}};
-  ops.linear(act.normed, n, qkv);
+  ops.linear(act.normed, n, qkv, act.use);
   if (c.qk_norm != 0) {
     ops.rms_norm(act.q, w.q_norm, c.norm_eps, n * c.n_heads, c.head_dim, act.q);
     ops.rms_norm(act.k, w.k_norm, c.norm_eps, n * c.n_kv_heads, c.head_dim, act.k);
@@ -38,7 +38,7 @@ void project_qkv(Model& model, int layer, const float* x, int n, const float* ro
 
 void project_out(Model& model, int layer, const float* attended, int n, float* x, Activations& act) {
   const Projection out[] = {{&model.layers[static_cast<size_t>(layer)].wo, nullptr, act.delta}};
-  model.ops().linear(attended, n, out);
+  model.ops().linear(attended, n, out, act.use);
   model.ops().add(x, act.delta, int64_t{n} * model.config.dim);
 }
 
@@ -48,17 +48,17 @@ void feed_forward(Model& model, int layer, float* x, int n, Activations& act) {
   Ops& ops = model.ops();
   ops.rms_norm(x, w.ffn_norm, c.norm_eps, n, c.dim, act.normed);
   const Projection gate_up[] = {{&w.gate, nullptr, act.gate}, {&w.up, nullptr, act.up}};
-  ops.linear(act.normed, n, gate_up);
+  ops.linear(act.normed, n, gate_up, act.use);
   ops.silu_mul(act.gate, act.up, int64_t{n} * c.hidden_dim);
   const Projection down[] = {{&w.down, nullptr, act.delta}};
-  ops.linear(act.gate, n, down);
+  ops.linear(act.gate, n, down, act.use);
   ops.add(x, act.delta, int64_t{n} * c.dim);
 }
 
 void project_logits(Model& model, const float* x, int n, float* logits, Activations& act) {
   model.ops().rms_norm(x, model.final_norm, model.config.norm_eps, n, model.config.dim, act.normed);
   const Projection head[] = {{&model.lm_head, nullptr, logits}};
-  model.ops().linear(act.normed, n, head);
+  model.ops().linear(act.normed, n, head, act.use);
 }
 
 Buffer make_rope_table(Model& model, const int32_t* positions, int n) {

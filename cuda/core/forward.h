@@ -9,7 +9,7 @@ namespace rkv {
 
 /// Activations of up to `rows` tokens, reused from layer to layer. All f32.
 struct Activations {
-  Activations(Model& model, int rows);
+  Activations(Model& model, int rows, LinearUse use);
   ~Activations();
   Activations(const Activations&) = delete;
   Activations& operator=(const Activations&) = delete;
@@ -20,7 +20,7 @@ struct Activations {
   float *gate, *up;  // [rows, hidden_dim]
   float* delta;      // [rows, dim]: what a sub-layer adds to the residual stream
 
-  const int rows;
+  const LinearUse use;
 
  private:
   Model& model_;

@@ -45,6 +45,12 @@ struct Bounds {
   int32_t page_size;
 };
 
+/// What a projection is for.
+enum class LinearUse {
+  kPrefill,  // many tokens of one prompt: the fastest way
+  kDecode    // one token each of several sessions: a row's result must not depend on what else is in the call
+};
+
 /// A projection y = x W^T + b of an op that does several with one input.
 struct Projection {
   const Weight* weight;  // [rows, cols]
@@ -115,8 +121,8 @@ class Ops {
   virtual void embed(const Weight& table, const int32_t* tokens, int n, float* x) = 0;
   /// y[n, dim] = x / rms(x) * weight, row by row; x and y may be the same.
   virtual void rms_norm(const float* x, const float* weight, float eps, int n, int dim, float* y) = 0;
-  /// y = x W^T + b for every projection; x[n, cols]. Row i of the result depends on row i of x alone.
-  virtual void linear(const float* x, int n, std::span<const Projection> projections) = 0;
+  /// y = x W^T + b for every projection; x[n, cols].
+  virtual void linear(const float* x, int n, std::span<const Projection> projections, LinearUse use) = 0;
   /// x += y, `count` floats.
   virtual void add(float* x, const float* y, int64_t count) = 0;
   /// gate = silu(gate) * up, `count` floats.

@@ -32,7 +32,7 @@ class Prefill {
         n_queries_(std::min(n_, RKV_MAX_WINDOW)),
         positions_(tokens.size()),
         hidden_(ops_, sizeof(float) * static_cast<size_t>(n_) * c_.dim),
-        act_(model_, chunk_) {
+        act_(model_, chunk_, LinearUse::kPrefill) {
     std::iota(positions_.begin(), positions_.end(), session.n_tokens());
     rope_ = make_rope_table(model_, positions_.data(), n_);
     model_.work.add(extra_bytes());

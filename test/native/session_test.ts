@@ -133,7 +133,10 @@ Deno.test("cancelling a prefill leaves the session as it was", async () => {
         onProgress: (done) => done > 0 && abort.abort(),
       });
       await assert.rejects(cancelled, { name: "AbortError" });
-      assert.deepEqual({ n_tokens: session.stats().n_tokens, kv_bytes: session.stats().kv_bytes }, { n_tokens, kv_bytes });
+      assert.deepEqual({ n_tokens: session.stats().n_tokens, kv_bytes: session.stats().kv_bytes }, {
+        n_tokens,
+        kv_bytes,
+      });
       const after: Plan = PLANS["hsa"]!;
       await session.prefill(randomTokens(20, 3), { plan: after });
       await control.prefill(randomTokens(20, 3), { plan: after });
