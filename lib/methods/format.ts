@@ -4,21 +4,24 @@ import type { Plan } from "./plan.ts";
 export function formatPlan(plan: Plan): string {
   const parts = [describeEviction(plan), describeSelection(plan)].filter((part) => part !== "");
   if (parts.length === 0) return "full cache";
-  if (plan.denseLayers > 0) parts.push(`${counted(plan.denseLayers, "first layer")} dense`);
+  if (plan.denseLayers > 0) {
+    parts.push(`dense in the first ${plan.denseLayers === 1 ? "layer" : `${plan.denseLayers} layers`}`);
+  }
   return parts.join("; ");
 }
 
 function describeEviction(plan: Plan): string {
   if (plan.evict === "none") return "";
-  const sinks = plan.sinks > 0 ? `${counted(plan.sinks, "sink")} and ` : "";
   if (plan.evict === "recent") {
+    const sinks = plan.sinks > 0 ? `${counted(plan.sinks, "sink")} and ` : "";
     return plan.stepKeep > 0
-      ? `keep ${sinks}the most recent, ${plan.stepKeep} in all`
+      ? `keep ${sinks}the most recent tokens, ${plan.stepKeep} in all`
       : `keep ${sinks}the most recent prompt tokens, ${plan.keep} in all`;
   }
-  const pool = plan.poolWidth > 1 ? `${plan.pool} pool ${plan.poolWidth}` : "no pool";
+  const how = [`window ${plan.window}`, plan.poolWidth > 1 ? `${plan.pool} pool ${plan.poolWidth}` : "no pool"];
+  if (plan.sinks > 0) how.push(counted(plan.sinks, "sink"));
   const verb = plan.keepHistory ? "use" : "keep";
-  return `${verb} ${sinks}${plan.keep} prompt tokens by vote (window ${plan.window}, ${pool})`;
+  return `${verb} ${plan.keep} prompt tokens by vote (${how.join(", ")})`;
 }
 
 function describeSelection(plan: Plan): string {

@@ -9,7 +9,7 @@
 
 import { defineMethod } from "./define.ts";
 import type { Method, PlanInput } from "./method.ts";
-import { PINS } from "./parameters.ts";
+import { exact } from "./parameters.ts";
 import { DENSE, type Plan } from "./plan.ts";
 import { pinStage } from "./stages.ts";
 
@@ -18,7 +18,7 @@ export function planOracle({ tokenBudget, set }: PlanInput, rank: Plan["rank"]):
   return {
     ...DENSE,
     select: "exact",
-    topK: tokenBudget,
+    topK: set["top_k"] ?? tokenBudget,
     rank,
     ...pinStage(set),
   };
@@ -28,6 +28,6 @@ export const oracle: Method = defineMethod({
   name: "oracle",
   summary: "attend to the true top-k of every query head: quality ceiling, saves no key reads",
   paper: "Exact-TopK of RocketKV, ICML 2025, arXiv:2502.14051",
-  parameters: PINS,
+  parameters: exact(),
   plan: (input) => planOracle(input, "per_head"),
 });

@@ -7,12 +7,12 @@
 import { defineMethod } from "./define.ts";
 import type { Method } from "./method.ts";
 import { planOracle } from "./oracle.ts";
-import { PINS } from "./parameters.ts";
+import { exact } from "./parameters.ts";
 
 export const oracleGroup: Method = defineMethod({
   name: "oracle-group",
   summary: "attend to the true top-k of every KV head: ceiling of one choice per group",
   paper: "Sparse-softmax baseline of SparQ, ICML 2024, arXiv:2312.04985",
-  parameters: PINS,
+  parameters: exact(),
   plan: (input) => planOracle(input, "softmax_mean"),
 });

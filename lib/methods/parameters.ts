@@ -82,7 +82,7 @@ export function paging(pageSize: string, queryDims: string): readonly Parameter[
       min: 1,
       max: 256,
     },
-    { name: "top_k", unit: "tokens", help: "tokens attended exactly", default: "floor(budget / 2)", ...atLeastOne },
+    topK("floor(budget / 2), at least 1"),
     {
       name: "whole_pages",
       unit: "switch",
@@ -111,8 +111,17 @@ export function paging(pageSize: string, queryDims: string): readonly Parameter[
   ];
 }
 
+/** Selection by true scores. */
+export function exact(): readonly Parameter[] {
+  return [topK("budget"), ...PINS];
+}
+
+function topK(byDefault: string): Parameter {
+  return { name: "top_k", unit: "tokens", help: "tokens attended exactly", default: byDefault, ...atLeastOne };
+}
+
 /** Tokens that a selection must contain. */
-export const PINS: readonly Parameter[] = [
+const PINS: readonly Parameter[] = [
   {
     name: "pin_sinks",
     unit: "tokens",

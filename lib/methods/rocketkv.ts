@@ -35,7 +35,7 @@ export function rocketParameters(window: number): readonly Parameter[] {
       fractional: true,
     },
     ...voting(window, "capacity - new tokens, at least window"),
-    ...paging("ceil(sqrt(capacity / budget))", "floor(head dim * page_size * budget / capacity)"),
+    ...paging("as hsa, with compression = capacity / budget", "as hsa, with compression = capacity / budget"),
   ];
 }
 
