@@ -37,6 +37,7 @@ export class Library {
 
   /** @throws {RunError} when the file is missing, cannot be loaded or speaks another ABI version. */
   static open(path: string = libraryPath()): Library {
+    if (!isFile(path)) throw new RunError(`Cannot load ${path}: no such file: build it with make`);
     let version: number;
     try {
       // First alone: a library of another version may lack other symbols, and would only say so.
@@ -47,7 +48,8 @@ export class Library {
       if (error instanceof Deno.errors.NotCapable) {
         throw new RunError(`Cannot load ${path}: Deno was started without --allow-ffi=${path}`);
       }
-      throw new RunError(`Cannot load ${path}: ${(error as Error).message}: build it with make`);
+      const reason = (error as Error).message.replaceAll("Could not open library: ", "");
+      throw new RunError(`Cannot load the library: ${reason}: build it again with make`);
     }
     if (version !== ABI_VERSION) {
       throw new RunError(

@@ -1,0 +1,42 @@
+/** Every command with its line of help. The code of a command is only loaded when it is the one that runs. */
+import type { Command } from "@commander-js/extra-typings";
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Module whose `declare` gives a command its arguments, options and action. */
+  readonly load: () => Promise<{ declare(command: Command): void }>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "generate",
+    summary: "continue a prompt with a compressed KV cache",
+    load: () => import("./commands/generate.ts"),
+  },
+  {
+    name: "chat",
+    summary: "talk to a model, turn after turn, on a compressed history",
+    load: () => import("./commands/chat.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "say what a model is and what it will cost",
+    load: () => import("./commands/inspect.ts"),
+  },
+  {
+    name: "bench",
+    summary: "measure prefill and decode against the memory's bandwidth",
+    load: () => import("./commands/bench.ts"),
+  },
+  {
+    name: "pull",
+    summary: "download a model, or check the ones that are here",
+    load: () => import("./commands/pull.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "check the installation and say how to repair it",
+    load: () => import("./commands/doctor.ts"),
+  },
+];

@@ -1,0 +1,97 @@
+/** `rocketkv generate`: continue one prompt and say what it cost. */
+import { type Command, Option } from "@commander-js/extra-typings";
+import { type Engine } from "../../lib/engine/engine.ts";
+import { generate, type GenerateRecord } from "../../lib/engine/generate.ts";
+import { encodePrompt } from "../../lib/engine/prompt.ts";
+import { interruptSignal } from "../interrupt.ts";
+import * as option from "../options.ts";
+import { readPrompt } from "../prompt_text.ts";
+import * as recipe from "../recipe.ts";
+import * as sampling from "../sampling.ts";
+import { openEngine } from "../open_engine.ts";
+import { prefillProgress } from "../ui/progress.ts";
+import { note, write, writeJson } from "../ui/output.ts";
+
+export function declare(command: Command): void {
+  command
+    .addOption(new Option("-p, --prompt <text>", "prompt; - reads stdin").conflicts("file"))
+    .option("-f, --file <path>", "file with the prompt; - reads stdin")
+    .option("--system <text>", "system message in front of the prompt")
+    .option("--raw", "run the prompt as it is, without the model's chat template", false)
+    .addOption(option.modelOption())
+    .addOption(option.newTokensOption())
+    .addOption(recipe.methodOption("rocketkv"))
+    .addOption(recipe.budgetOption("256"))
+    .addOption(recipe.ratioOption())
+    .addOption(recipe.setOption())
+    .addOption(option.deviceOption())
+    .addOption(option.threadsOption())
+    .addOption(sampling.temperatureOption())
+    .addOption(sampling.topKOption())
+    .addOption(sampling.topPOption())
+    .addOption(sampling.minPOption())
+    .addOption(sampling.repeatPenaltyOption())
+    .addOption(sampling.seedOption())
+    .addOption(option.kvTypeOption())
+    .addOption(option.chunkOption())
+    .addOption(option.allowLongOption())
+    .option("--ignore-eos", "go on after the end of the text", false)
+    .option("--stats", "say on stderr what it cost", false)
+    .option("--json", "print one record instead of the text", false)
+    .addOption(
+      new Option("--logprobs <count>", "most likely candidates of every token, in the record").default(0).argParser(
+        option.integer("--logprobs", { max: 1000 }),
+      ),
+    )
+    .action(async (flags) => {
+      const cacheRecipe = recipe.recipeFrom(flags);
+      const prompt = await readPrompt(flags);
+      const signal = interruptSignal();
+      using engine = await openEngine(flags, signal);
+      using progress = prefillProgress(engine.config.nLayers);
+      let last = "";
+      const record = await generate(engine, {
+        promptIds: encodePrompt(engine.text, prompt, flags),
+        recipe: cacheRecipe,
+        sampler: sampling.samplerFrom(flags),
+        newTokens: flags.newTokens,
+        ignoreEos: flags.ignoreEos,
+        allowLong: flags.allowLong,
+        session: { kvType: flags.kvType, chunkTokens: flags.chunk },
+        logprobs: flags.logprobs,
+        signal,
+        onPrefill: (done, total) => progress.update(done, total),
+        onText: (text) => {
+          progress[Symbol.dispose]();
+          last = text;
+          if (!flags.json) write(text);
+        },
+      });
+      if (flags.json) writeJson(describe(engine, record));
+      else if (!last.endsWith("\n")) write("\n");
+      if (flags.stats) note((await import("../ui/cost_table.ts")).costTable(engine, record));
+      signal.throwIfAborted();
+    });
+}
+
+/** The record with what it was made on, and the tokens of `logprobs` as the vocabulary writes them. */
+function describe(engine: Engine, { logprobs, ...record }: GenerateRecord) {
+  const { tokenizer } = engine.text;
+  return {
+    model: engine.source.name,
+    device: engine.device.name,
+    threads: engine.model.usage().threads,
+    loadMs: engine.loadMs,
+    promptTokens: record.promptIds.length,
+    generatedTokens: record.generatedIds.length,
+    ...record,
+    ...(logprobs.length > 0 && {
+      logprobs: logprobs.map(({ id, logprob, top }) => ({
+        id,
+        piece: tokenizer.piece(id),
+        logprob,
+        top: top.map((candidate) => ({ ...candidate, piece: tokenizer.piece(candidate.id) })),
+      })),
+    }),
+  };
+}

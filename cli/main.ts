@@ -1,0 +1,53 @@
+/** `rocketkv`: argv to command to exit code. The only place that ends the process. */
+import { Command, Help, type Option } from "@commander-js/extra-typings";
+import config from "../deno.json" with { type: "json" };
+import { commands } from "./commands.ts";
+import { describeFailure, EXIT } from "./failure.ts";
+import { note, write } from "./ui/output.ts";
+
+/** Run one command line. @returns The exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const program = await buildProgram(args);
+    if (args.length === 0) {
+      note(program.helpInformation().trimEnd());
+      return EXIT.usage;
+    }
+    await program.parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    const { code, message } = describeFailure(error);
+    if (message) note(message);
+    return code;
+  }
+}
+
+/** All commands by name and summary; the one that the words name also with its options and action. */
+async function buildProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command("rocketkv")
+    .description("Long-context LLM inference with a compressed KV cache.")
+    .version(config.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .exitOverride()
+    .configureHelp({ optionDescription: describeOption })
+    .configureOutput({
+      writeOut: write,
+      outputError: () => {}, // describeFailure() says it
+      getOutHasColors: () => Deno.stdout.isTerminal() && !Deno.noColor,
+      getErrHasColors: () => Deno.stderr.isTerminal() && !Deno.noColor,
+    });
+  const [named] = args.filter((word) => word !== "help" && !word.startsWith("-"));
+  for (const { name, summary, load } of commands) {
+    const command = program.command(name).description(summary).helpOption("-h, --help", "print this help");
+    if (name === named) (await load()).declare(command);
+  }
+  return program;
+}
+
+/** That a switch is off by default goes without saying. */
+function describeOption(option: Option): string {
+  return option.defaultValue === false ? option.description : new Help().optionDescription(option);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

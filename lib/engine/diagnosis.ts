@@ -1,0 +1,91 @@
+import { statfs } from "node:fs/promises";
+import { RunError } from "../error.ts";
+import { cacheFolder, listModels, modelsFolder } from "../model/store.ts";
+import { ABI_VERSION, type Device, Library, libraryPath } from "../native/library.ts";
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly name: string;
+  /** `broken`: no model can run until it is repaired. `note`: worth knowing. */
+  readonly state: "ok" | "note" | "broken";
+  readonly found: string;
+  /** What to do about it. */
+  readonly advice?: string;
+}
+
+/** Oldest Deno with everything that is used here. */
+const MINIMUM_DENO = [2, 9] as const;
+
+/** Look at everything that running a model needs. */
+export async function diagnose(): Promise<Finding[]> {
+  return [checkDeno(Deno.version.deno), ...checkNative(), await checkModels(), ...await checkDisk()];
+}
+
+export function checkDeno(version: string): Finding {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [wantedMajor, wantedMinor] = MINIMUM_DENO;
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) {
+    return { name: "deno", state: "ok", found: version };
+  }
+  const advice = `Run make setup, which installs a newer one: ${MINIMUM_DENO.join(".")} or later is needed`;
+  return { name: "deno", state: "broken", found: version, advice };
+}
+
+/** The library and, when it can be opened, its devices. */
+export function checkNative(path: string = libraryPath()): Finding[] {
+  try {
+    const library = Library.open(path);
+    const found = `${path}, ABI version ${ABI_VERSION}`;
+    return [{ name: "library", state: "ok", found }, ...library.devices().map(describeDevice)];
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    return [{ name: "library", state: "broken", found: error.message, advice: "Run make in the folder of rocketkv" }];
+  }
+}
+
+function describeDevice({ kind, usable, name, arch, threads, memoryTotal, memoryFree, detail }: Device): Finding {
+  if (!usable) {
+    const advice = kind === "cpu" ? { advice: "A CPU with AVX2 is needed" } : {};
+    return { name: kind, state: kind === "cpu" ? "broken" : "note", found: detail, ...advice };
+  }
+  const units = kind === "cpu" ? "threads" : "multiprocessors";
+  const memory = `${gib(memoryFree)} of ${gib(memoryTotal)} free`;
+  return { name: kind, state: "ok", found: `${name}: ${arch}, ${threads} ${units}, ${memory}` };
+}
+
+async function checkModels(): Promise<Finding> {
+  const folder = modelsFolder();
+  const models = await listModels();
+  if (models.length > 0) {
+    return { name: "models", state: "ok", found: `${models.map(({ name }) => name).join(", ")} in ${folder}` };
+  }
+  const advice = 'Run "rocketkv pull smollm2" for a small one, or name a folder or GGUF file with -m';
+  return { name: "models", state: "note", found: `none in ${folder}`, advice };
+}
+
+/** Room for models. Says nothing where the cache's folder does not exist yet or asking is not permitted. */
+async function checkDisk(): Promise<Finding[]> {
+  const folder = cacheFolder();
+  let free: number;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    free = bavail * bsize;
+  } catch {
+    return [];
+  }
+  const found = `${gib(free)} free in ${folder}`;
+  if (free >= ROOM_FOR_A_MODEL) return [{ name: "disk", state: "ok", found }];
+  return [{
+    name: "disk",
+    state: "note",
+    found,
+    advice: "Make room, or set ROCKETKV_HOME to a folder on another disk",
+  }];
+}
+
+/** Bytes of an 8B model with 4-bit weights. */
+const ROOM_FOR_A_MODEL = 5 * 2 ** 30;
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

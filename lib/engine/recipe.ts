@@ -1,0 +1,40 @@
+import { RunError } from "../error.ts";
+import { type BudgetSpec, budgetTokens } from "../methods/budget_spec.ts";
+import type { Method } from "../methods/method.ts";
+import type { Plan } from "../methods/plan.ts";
+import type { ModelConfig } from "../model/types.ts";
+
+/** What to do with the cache, before the prompt is known. */
+export interface Recipe {
+  readonly method: Method;
+  readonly budget: BudgetSpec;
+  /** Numbers of the method that were set by hand. */
+  readonly set: Readonly<Record<string, number>>;
+}
+
+/**
+ * The plan of a recipe for one prompt.
+ *
+ * @param promptTokens  Tokens that are cached when the plan is applied, at least 1.
+ * @param newTokens     Most tokens that follow.
+ */
+export function planFor(
+  { method, budget, set }: Recipe,
+  config: ModelConfig,
+  promptTokens: number,
+  newTokens: number,
+): { plan: Plan; tokenBudget: number } {
+  if (promptTokens < 1) throw new RunError("Cannot make a plan: expected at least one prompt token, found none");
+  const tokenBudget = budgetTokens(budget, promptTokens, newTokens);
+  const plan = method.plan({
+    tokenBudget,
+    promptTokens,
+    newTokens,
+    headDim: config.headDim,
+    group: config.nHeads / config.nKvHeads,
+    nLayers: config.nLayers,
+    nKvHeads: config.nKvHeads,
+    set,
+  });
+  return { plan, tokenBudget };
+}
