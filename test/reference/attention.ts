@@ -119,7 +119,10 @@ export function selectTokens(
   return rankings.map((ranking) => fill(ranking, live, pinned, pageSize, plan));
 }
 
-/** The pins, then pages from the best down; the page that no longer fits is taken from its lowest positions, or not. */
+/**
+ * The pins, then pages from the best down. The page that no longer fits is taken from its lowest positions, or with
+ * `wholePages` left out, unless it would be the only one: there are never more than `topK` tokens.
+ */
 function fill(ranking: Row, live: number[], pinned: number[], pageSize: number, plan: Plan): number[] {
   const chosen = new Set(pinned);
   const pages = new Set(ranked(ranking).map((i) => Math.floor(live[i]! / pageSize)));
@@ -130,7 +133,7 @@ function fill(ranking: Row, live: number[], pinned: number[], pageSize: number, 
     const room = plan.topK - chosen.size;
     if (room <= 0) break;
     if (plan.wholePages && tokens.length > room && taken > 0) break;
-    tokens.slice(0, plan.wholePages ? undefined : room).forEach((s) => chosen.add(s));
+    tokens.slice(0, room).forEach((s) => chosen.add(s));
     taken += 1;
   }
   return [...chosen].sort((a, b) => a - b);

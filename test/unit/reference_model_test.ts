@@ -205,7 +205,7 @@ Deno.test("ReferenceModel streams: sinks and the most recent tokens, the current
   }
 });
 
-// 4.4: turn sizes of RocketKV and RocketKV-MT.
+// Turn sizes of RocketKV and RocketKV-MT.
 const TURN: Plan = snapkv({ keep: 6, window: 2, select: "pages", pageSize: 2, queryDims: 4, topK: 4 });
 
 Deno.test("ReferenceModel with history keeps everything and chooses again at every turn", () => {
