@@ -78,9 +78,14 @@ function sentencePieceParts(metadata: Metadata, vocabulary: Vocabulary): OwnPart
 
 function vocabularyOf(metadata: Metadata): Vocabulary {
   const pieces = strings(metadata, "tokens");
-  const kinds = new Uint8Array(pieces.length).fill(TokenKind.normal);
-  if (metadata.has(`${PREFIX}token_type`)) kinds.set(numbers(metadata, "token_type", pieces.length));
-  return new Vocabulary(pieces, kinds);
+  if (pieces.length === 0) throw wrong("tokens", "a list of strings", pieces);
+  if (!metadata.has(`${PREFIX}token_type`)) {
+    return new Vocabulary(pieces, new Uint8Array(pieces.length).fill(TokenKind.normal));
+  }
+  const kinds = numbers(metadata, "token_type", pieces.length);
+  const odd = kinds.find((kind) => !(kind >= TokenKind.undefined && kind <= TokenKind.byte));
+  if (odd !== undefined) throw wrong("token_type", "a list of numbers from 0 to 6", odd);
+  return new Vocabulary(pieces, Uint8Array.from(kinds));
 }
 
 function addedTokensOf(vocabulary: Vocabulary): AddedToken[] {
@@ -114,13 +119,17 @@ function idAt(metadata: Metadata, key: string, vocabulary: Vocabulary): number |
 
 function strings(metadata: Metadata, key: string): readonly string[] {
   const value = metadata.get(PREFIX + key);
-  if (Array.isArray(value) && value.length > 0 && typeof value[0] === "string") return value;
-  throw wrong(key, "a list of strings", value);
+  if (!Array.isArray(value) || value.some((text) => typeof text !== "string")) {
+    throw wrong(key, "a list of strings", value);
+  }
+  return value;
 }
 
 function numbers(metadata: Metadata, key: string, length: number): readonly number[] {
   const value = metadata.get(PREFIX + key);
-  if (!Array.isArray(value) || typeof value[0] !== "number") throw wrong(key, "a list of numbers", value);
+  if (!Array.isArray(value) || value.some((number) => typeof number !== "number")) {
+    throw wrong(key, "a list of numbers", value);
+  }
   if (value.length === length) return value;
   throw new RunError(
     `Cannot load the tokenizer: ${PREFIX}${key} must have one entry for each of ${length} tokens: ` +
@@ -129,6 +138,10 @@ function numbers(metadata: Metadata, key: string, length: number): readonly numb
 }
 
 function wrong(key: string, wanted: string, value: GgufValue | undefined): RunError {
-  const found = value === undefined ? "missing" : Array.isArray(value) ? "a list" : JSON.stringify(value);
+  const found = value === undefined ? "missing" : Array.isArray(value) ? describe(value) : JSON.stringify(value);
   return new RunError(`Cannot load the tokenizer: ${PREFIX}${key} must be ${wanted}: current value is ${found}`);
+}
+
+function describe(list: readonly unknown[]): string {
+  return list.length === 0 ? "an empty list" : "another list";
 }

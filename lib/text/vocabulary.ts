@@ -1,7 +1,7 @@
 /** Tokens by id, and what kind each one is. */
 
 /** Kinds of tokens; the numbers are `tokenizer.ggml.token_type` of GGUF files. */
-export const TokenKind = { normal: 1, unknown: 2, control: 3, user: 4, unused: 5, byte: 6 } as const;
+export const TokenKind = { undefined: 0, normal: 1, unknown: 2, control: 3, user: 4, unused: 5, byte: 6 } as const;
 
 export class Vocabulary {
   /** Pieces by id, as the model's files write them; empty where an id has no token. */
