@@ -219,3 +219,8 @@ Deno.test("settings that cannot work together are refused with what was wanted a
     assert.throws(() => plan(name, { set }), { name: "UsageError", message }, `${name} with ${JSON.stringify(set)}`);
   }
 });
+
+Deno.test("MAX_WINDOW is the C header's", () => {
+  const header = Deno.readTextFileSync(new URL("../../cuda/include/rocketkv.h", import.meta.url));
+  assert.equal(/^#define RKV_MAX_WINDOW (\d+)$/m.exec(header)?.[1], `${MAX_WINDOW}`);
+});

@@ -96,6 +96,20 @@ Deno.test("pageBounds() gives min and max of every page, the last one partial", 
   assert.deepEqual(min, rows([0, -1, -1, -1], [-1, 0, -2, 0], [-2, 0, 1, 2]));
 });
 
+Deno.test("pageBounds() bounds every true score of a page from above, whatever the order of its tokens", () => {
+  const k = randomRows(50, 8, 12);
+  const [q] = randomRows(1, 8, 13);
+  const { min, max } = pageBounds(k, 7);
+  k.forEach((key, s) => {
+    const page = Math.floor(s / 7);
+    const bound = q!.reduce((sum, x, i) => sum + Math.max(x * max[page]![i]!, x * min[page]![i]!), 0);
+    assert(dot(q!, key) <= bound + 1e-12);
+    assert(key.every((x, i) => min[page]![i]! <= x && x <= max[page]![i]!));
+  });
+  const shuffled = [...k.slice(0, 7).reverse(), ...k.slice(7)];
+  assert.deepEqual(pageBounds(shuffled, 7), { min, max });
+});
+
 // Vector D: appending to C.
 Deno.test("pageBounds() follows keys that are appended", () => {
   const keys = [...C_KEYS, ...rows([5, -5, 0, 0], [0, 9, -9, 0], [1, 1, 1, 1])];
