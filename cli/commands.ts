@@ -25,6 +25,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/inspect.ts"),
   },
   {
+    name: "methods",
+    summary: "list the methods, and the numbers of one of them",
+    load: () => import("./commands/methods.ts"),
+  },
+  {
     name: "bench",
     summary: "measure prefill and decode against the memory's bandwidth",
     load: () => import("./commands/bench.ts"),

@@ -9,10 +9,14 @@ import { repeated } from "./options.ts";
 export const methodOption = (name: string) =>
   new Option("--method <name>", `how the cache is compressed: ${methods.map(({ name }) => name).join(", ")}`).default(
     name,
+    name,
   );
 
 export const budgetOption = (tokens: string) =>
-  new Option("--budget <tokens>", "tokens that one step may read per KV head, scoring included").default(tokens);
+  new Option("--budget <tokens>", "tokens that one step may read per KV head, scoring included").default(
+    tokens,
+    tokens,
+  );
 
 export const ratioOption = () =>
   new Option("--ratio <factor>", "instead of --budget: prompt and new tokens divided by it, such as 16x").conflicts(
@@ -20,7 +24,8 @@ export const ratioOption = () =>
   );
 
 export const setOption = () =>
-  new Option("--set <name=value>", "override a number of the method; may be repeated").default([] as string[])
+  new Option("--set <name=value>", "override a number of the method (see the command methods); may be repeated")
+    .default([] as string[], "none")
     .argParser(repeated);
 
 /** What the flags say about the cache. @throws {UsageError} for unknown names and impossible numbers. */
