@@ -19,15 +19,13 @@ export class FileCursor implements Disposable {
   /** Next byte, as an index into `#bytes`. */
   #at = 0;
 
-  /** @throws {RunError} when the file cannot be opened. */
+  /** @throws {RunError} when the file cannot be opened or is no regular file. */
   constructor(path: string) {
     this.path = path;
-    try {
-      this.#file = Deno.openSync(path);
-    } catch (error) {
-      refuse(path, (error as Error).message);
-    }
-    this.size = this.#file.statSync().size;
+    const { isFile, size } = this.#system(() => Deno.statSync(path));
+    if (!isFile) this.fail("must be a file: found a folder or a device");
+    this.#file = this.#system(() => Deno.openSync(path));
+    this.size = size;
   }
 
   [Symbol.dispose](): void {
@@ -134,7 +132,7 @@ export class FileCursor implements Disposable {
     const kept = this.#bytes.subarray(this.#at);
     bytes.set(kept);
     for (let filled = kept.length; filled < bytes.length;) {
-      const got = this.#file.readSync(bytes.subarray(filled));
+      const got = this.#system(() => this.#file.readSync(bytes.subarray(filled)));
       if (got === null) this.fail(`${what}: the file shrank while it was read`);
       filled += got;
     }
@@ -142,5 +140,14 @@ export class FileCursor implements Disposable {
     this.#view = new DataView(bytes.buffer);
     this.#start = position;
     this.#at = 0;
+  }
+
+  #system<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error; // says which permission is missing
+      this.fail((error as Error).message);
+    }
   }
 }

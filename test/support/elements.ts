@@ -1,7 +1,8 @@
-/** Numbers to the bytes of an element type and back. */
+/** Numbers to the bytes of an element type: plain types here and fast, quantised ones by the reference's encoder. */
 import type { DType } from "../../lib/model/types.ts";
+import { quantize } from "../reference/quant.ts";
 
-/** Encode, rounding to nearest with ties to even. */
+/** Encode, rounding plain types to nearest with ties to even. Rows must be whole blocks. */
 export function encodeElements(dtype: DType, values: Float32Array): Uint8Array<ArrayBuffer> {
   switch (dtype) {
     case "f32":
@@ -13,20 +14,6 @@ export function encodeElements(dtype: DType, values: Float32Array): Uint8Array<A
     case "f16":
       return new Uint8Array(new Float16Array(values).buffer);
     default:
-      throw new Error(`no encoder for ${dtype}`);
-  }
-}
-
-/** Decode; exact for every type. */
-export function decodeElements(dtype: DType, data: Uint8Array<ArrayBuffer>): Float32Array {
-  switch (dtype) {
-    case "f32":
-      return new Float32Array(data.slice().buffer);
-    case "bf16":
-      return new Float32Array(Uint32Array.from(new Uint16Array(data.slice().buffer), (b) => b << 16).buffer);
-    case "f16":
-      return new Float32Array(new Float16Array(data.slice().buffer));
-    default:
-      throw new Error(`no decoder for ${dtype}`);
+      return quantize(dtype, values);
   }
 }

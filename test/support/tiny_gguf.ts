@@ -30,7 +30,7 @@ export function tinyGguf(path: string, s: TinySettings, tensors: readonly TinyTe
   const list = tensors.map(({ role, layer, dtype, rows, cols, data, values }): GgufTensorData => {
     const name = layer < 0 ? NAMES[role] : `blk.${layer}.${NAMES[role]}`;
     if (role.endsWith("norm") || role.startsWith("b")) {
-      return { name, dtype: "f32", shape: [cols], data: encodeElements("f32", values) };
+      return { name, dtype: "f32", shape: [cols], data: encodeElements("f32", Float32Array.from(values)) };
     }
     const interleave = llama && (role === "wq" || role === "wk");
     return { name, dtype, shape: [cols, rows], data: interleave ? interleaveRows(data, rows, s.headDim) : data };

@@ -6,8 +6,9 @@
  */
 import type { DType, Role } from "../../lib/model/types.ts";
 import { weightKey } from "../reference/model.ts";
+import { dequantize } from "../reference/quant.ts";
 import { random } from "../reference/random.ts";
-import { decodeElements, encodeElements } from "./elements.ts";
+import { encodeElements } from "./elements.ts";
 import { tinyFolder } from "./tiny_folder.ts";
 import { tinyGguf } from "./tiny_gguf.ts";
 
@@ -61,7 +62,7 @@ export interface TinyTensor {
   /** Encoded, row-major, rows of Q and K in Hugging Face order (dim i pairs with i + headDim / 2). */
   readonly data: Uint8Array;
   /** What `data` decodes to: [rows, cols]. */
-  readonly values: Float32Array;
+  readonly values: Float64Array;
 }
 
 export interface TinyModel {
@@ -71,7 +72,7 @@ export interface TinyModel {
    * The stored numbers, [rows, cols] row-major, after rounding to the tensor's type. Q and K are in Hugging Face order
    * (`rope.interleaved` false), whatever file they are written to. A tied `lm_head` is the embedding.
    */
-  weight(role: Role, layer?: number): Float32Array;
+  weight(role: Role, layer?: number): Float64Array;
   /** The same numbers for the reference model: by `weightKey()`, without a tied `lm_head`. */
   weights(): Map<string, Float64Array>;
   /** Write config.json, tokenizer files and safetensors (several files when `shards` > 1) into an existing folder. */
@@ -90,7 +91,7 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
     const { mean, deviation } = spread(settings, role, cols);
     for (let i = 0; i < values.length; i++) values[i] = mean + deviation * normal();
     const data = encodeElements(dtype, values);
-    return { role, layer, dtype, rows, cols, data, values: decodeElements(dtype, data) };
+    return { role, layer, dtype, rows, cols, data, values: dequantize(dtype, data) };
   });
   return {
     settings,
@@ -101,7 +102,7 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
       if (tensor === undefined) throw new Error(`tiny model has no ${role} in layer ${layer}`);
       return tensor.values;
     },
-    weights: () => new Map(tensors.map((t) => [weightKey(t.role, t.layer), Float64Array.from(t.values)])),
+    weights: () => new Map(tensors.map((t) => [weightKey(t.role, t.layer), t.values])),
     writeFolder: (folder, shards = 1) => tinyFolder(folder, settings, tensors, shards),
     writeGguf: (path) => tinyGguf(path, settings, tensors),
   };
