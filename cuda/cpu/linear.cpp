@@ -4,27 +4,22 @@
 #include <cstring>
 #include <new>
 
+#include "cpu/kernel_set.h"
+
 namespace rkv::cpu {
 
 namespace avx2 {
-extern const LinearKernels kLinearKernels;
+extern const LinearKernels linear_table;
 }
 namespace avx512 {
-extern const LinearKernels kLinearKernels;
+extern const LinearKernels linear_table;
 }
 namespace avx512bf16 {
-extern const LinearKernels kLinearKernels;
+extern const LinearKernels linear_table;
 }
 
 const LinearKernels& linear_kernels(CpuLevel level) {
-  switch (level) {
-    case CpuLevel::avx512bf16:
-      return avx512bf16::kLinearKernels;
-    case CpuLevel::avx512:
-      return avx512::kLinearKernels;
-    default:
-      return avx2::kLinearKernels;
-  }
+  return for_level(level, avx2::linear_table, avx512::linear_table, avx512bf16::linear_table);
 }
 
 namespace {

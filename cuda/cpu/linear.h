@@ -44,7 +44,7 @@ struct LinearKernels {
   void (*dequantize_row)(DType dtype, const uint8_t* row, int cols, float* out);
 };
 
-/// The table of a level, which the processor must support; RKV_E_INTERNAL's kind of mistake otherwise.
+/// The table of a level, which the processor must support.
 const LinearKernels& linear_kernels(CpuLevel level);
 
 constexpr int64_t kPanelBytes = 256 << 10;

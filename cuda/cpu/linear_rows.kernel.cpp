@@ -75,8 +75,8 @@ constexpr bool kHasBf16Dot = true;
 constexpr bool kHasBf16Dot = false;
 #endif
 
-extern const LinearKernels kLinearKernels;
-const LinearKernels kLinearKernels = {kPrefillPanelRows, kHasBf16Dot,   quantize_row,  round_row,
-                                      decode_rows,       prefill_panel, dequantize_row};
+extern const LinearKernels linear_table;
+const LinearKernels linear_table = {kPrefillPanelRows, kHasBf16Dot,   quantize_row,  round_row,
+                                    decode_rows,       prefill_panel, dequantize_row};
 
 }  // namespace rkv::cpu::RKV_ISA
