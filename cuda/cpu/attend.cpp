@@ -59,8 +59,8 @@ int64_t union_size(const DecodeHead& head, int n_lists) {
 void list_head(DecodeHead& head, int group, int d, DType kv, std::vector<Listing>& listings) {
   const int live = head.cache.candidates() - head.first;
   const int n_lists = head.select && head.plan->rank == RKV_RANK_PER_HEAD ? group : 1;
-  const bool dense = !head.select || std::all_of(head.n_selected, head.n_selected + n_lists,
-                                                 [&](int32_t n) { return n == live; });
+  const bool dense =
+      !head.select || std::all_of(head.n_selected, head.n_selected + n_lists, [&](int32_t n) { return n == live; });
   if (dense) {
     listings.push_back({&head.cache, head.q, head.out, group, head.cache.index, head.first, live, 0});
     head.tokens_attended = live;

@@ -11,9 +11,9 @@ namespace rkv::cpu {
 
 /// Ops::attend: softmax(q.k / sqrt(d)) over what was selected, or over all candidates from `first` on, times V.
 ///
-/// Scores, weights and sums are f32 whatever the KV dtype; q is not rounded. Lists are cut into splits of a fixed number
-/// of tokens, merged in order, so a head's result is the same bits for any thread count, for any other heads in the
-/// call, and for any way its cache is cut into runs. A selection of everything is the dense path.
+/// Scores, weights and sums are f32 whatever the KV dtype; q is not rounded. Lists are cut into splits of a fixed
+/// number of tokens, merged in order, so a head's result is the same bits for any thread count, for any other heads in
+/// the call, and for any way its cache is cut into runs. A selection of everything is the dense path.
 ///
 /// Writes `out`, `attend_read_bytes` (K and V rows, once per group; the union of the lists for PER_HEAD) and
 /// `tokens_attended`.

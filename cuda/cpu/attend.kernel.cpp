@@ -10,20 +10,27 @@ namespace rkv::cpu::RKV_ISA {
 
 namespace {
 
-constexpr int kMaxHeads = 4;                   // query heads that share one pass over a row
+constexpr int kMaxHeads = 4;                    // query heads that share one pass over a row
 constexpr int kMixVecs = kLanes == 16 ? 4 : 2;  // vectors of a V row per pass: heads * vectors sums stay in registers
-constexpr int kMixRows = 32;                   // rows that stay in L1 while the passes go over them
-constexpr int kAhead = 16;                     // rows between prefetch and use
+constexpr int kMixRows = 32;                    // rows that stay in L1 while the passes go over them
+constexpr int kAhead = 16;                      // rows between prefetch and use
 
 /// Call fn<heads> for the group in portions of up to kMaxHeads.
 template <class Fn>
 void for_heads(int group, Fn&& fn) {
   for (int g = 0; g < group; g += kMaxHeads) {
     switch (group - g) {
-      case 1: fn.template operator()<1>(g); break;
-      case 2: fn.template operator()<2>(g); break;
-      case 3: fn.template operator()<3>(g); break;
-      default: fn.template operator()<kMaxHeads>(g);
+      case 1:
+        fn.template operator()<1>(g);
+        break;
+      case 2:
+        fn.template operator()<2>(g);
+        break;
+      case 3:
+        fn.template operator()<3>(g);
+        break;
+      default:
+        fn.template operator()<kMaxHeads>(g);
     }
   }
 }
@@ -46,8 +53,10 @@ void score_rows(const float* q, int d, const void* const* k, int n, float* score
   store(each, reduce_each(sum));
   if (n >= kRows) n = kRows;
   for (int g = 0; g < kHeads; g++) {
-    if (n == kRows) std::memcpy(score + g * pitch, each + g * kRows, kRows * sizeof(float));  // a vector or two
-    else std::memcpy(score + g * pitch, each + g * kRows, static_cast<size_t>(n) * sizeof(float));
+    if (n == kRows)
+      std::memcpy(score + g * pitch, each + g * kRows, kRows * sizeof(float));  // a vector or two
+    else
+      std::memcpy(score + g * pitch, each + g * kRows, static_cast<size_t>(n) * sizeof(float));
   }
 }
 

@@ -9,9 +9,12 @@ namespace rkv::cpu {
 template <class Table>
 const Table& for_level(CpuLevel level, const Table& avx2, const Table& avx512, const Table& avx512bf16) {
   switch (level) {
-    case CpuLevel::avx512bf16: return avx512bf16;
-    case CpuLevel::avx512: return avx512;
-    default: return avx2;  // models are refused on processors without it
+    case CpuLevel::avx512bf16:
+      return avx512bf16;
+    case CpuLevel::avx512:
+      return avx512;
+    default:
+      return avx2;  // models are refused on processors without it
   }
 }
 

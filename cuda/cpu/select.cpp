@@ -44,7 +44,8 @@ struct Job {
 };
 
 Job make_job(DecodeHead& head, int group) {
-  const int page_size = head.plan->select == RKV_SELECT_EXACT ? 1 : head.bounds.page_size;
+  const int page_size =
+      head.plan->select == RKV_SELECT_EXACT ? 1 : std::min(head.bounds.page_size, head.cache.candidates());
   Job job{&head, PageRange::over(head.first, head.cache.candidates(), page_size), {}, nullptr, nullptr, nullptr};
   const size_t n = job.pages.n;
   job.memory = std::make_unique_for_overwrite<float[]>((n + 1) * group + n);
@@ -92,8 +93,7 @@ const float* rank_pages(const SelectKernels& kernels, const Job& job, int group)
       const float top = kernels.highest(score, pages.n);
       float total = kernels.exp_sum(score, 1, top, job.scale[g]) * pages.tokens(0);  // a page weighs its live tokens
       if (pages.n > 2) total += kernels.exp_sum(score + 1, pages.n - 2, top, job.scale[g]) * pages.size;
-      if (pages.n > 1)
-        total += kernels.exp_sum(score + pages.n - 1, 1, top, job.scale[g]) * pages.tokens(pages.n - 1);
+      if (pages.n > 1) total += kernels.exp_sum(score + pages.n - 1, 1, top, job.scale[g]) * pages.tokens(pages.n - 1);
       factor = 1.0f / total;  // the sum over the group ranks like the mean
     }
     kernels.add_scaled(score, pages.n, factor, job.rank);
@@ -130,8 +130,10 @@ void select_all(DecodeHead& head, int n_lists) {
   const int n = head.cache.candidates(), live = n - head.first;
   for (int list = 0; list < n_lists; list++) {
     int32_t* to = head.selected + list * head.plan->top_k;
-    if (head.cache.index != nullptr) std::copy(head.cache.index + head.first, head.cache.index + n, to);
-    else std::iota(to, to + live, head.first);
+    if (head.cache.index != nullptr)
+      std::copy(head.cache.index + head.first, head.cache.index + n, to);
+    else
+      std::iota(to, to + live, head.first);
     head.n_selected[list] = live;
   }
   head.score_read_bytes = 0;
@@ -173,8 +175,8 @@ void select(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int g
           return;
         }
         for (int g = 0; g < group; g++)
-          choose(kernels, job, job.score + static_cast<size_t>(g) * job.pages.n,
-                 head.selected + g * head.plan->top_k, head.n_selected + g);
+          choose(kernels, job, job.score + static_cast<size_t>(g) * job.pages.n, head.selected + g * head.plan->top_k,
+                 head.n_selected + g);
       });
 }
 

@@ -32,8 +32,7 @@ void weigh_block(const void* const* row, int n_rows, const float* weight, int gr
     }
   }
   for (int g = 0; g < kHeads; g++)
-    for (int v = 0; v < kVecs; v++)
-      store_n(score + g * pitch + at + v * kLanes, sum[g][v], n - at - v * kLanes);
+    for (int v = 0; v < kVecs; v++) store_n(score + g * pitch + at + v * kLanes, sum[g][v], n - at - v * kLanes);
 }
 
 template <class T>
@@ -43,10 +42,17 @@ void weigh(const void* const* row, int n_rows, const float* weight, int group, i
       const float* w = weight + g;
       float* s = score + g * pitch;
       switch (group - g) {
-        case 1: weigh_block<T, 1>(row, n_rows, w, group, at, n, s, pitch); break;
-        case 2: weigh_block<T, 2>(row, n_rows, w, group, at, n, s, pitch); break;
-        case 3: weigh_block<T, 3>(row, n_rows, w, group, at, n, s, pitch); break;
-        default: weigh_block<T, 4>(row, n_rows, w, group, at, n, s, pitch);
+        case 1:
+          weigh_block<T, 1>(row, n_rows, w, group, at, n, s, pitch);
+          break;
+        case 2:
+          weigh_block<T, 2>(row, n_rows, w, group, at, n, s, pitch);
+          break;
+        case 3:
+          weigh_block<T, 3>(row, n_rows, w, group, at, n, s, pitch);
+          break;
+        default:
+          weigh_block<T, 4>(row, n_rows, w, group, at, n, s, pitch);
       }
     }
   }
@@ -124,8 +130,10 @@ float bar_for(const float* x, int n, int m) {
     const float bar = from_key(static_cast<int32_t>(middle));
     const int count = count_at_least(x, n, bar);
     if (count == m) return bar;
-    if (count > m) low = middle;
-    else high = middle - 1;
+    if (count > m)
+      low = middle;
+    else
+      high = middle - 1;
   }
   return from_key(static_cast<int32_t>(low));
 }

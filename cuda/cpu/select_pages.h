@@ -39,9 +39,9 @@ struct PageQuery {
 /// The `query_dims` dims with the largest |q| summed over the group, and the bounds that they meet.
 PageQuery page_query(const SelectKernels& kernels, const DecodeHead& head, int group, int d);
 
-/// Append `room` candidates from the best pages of a range that has more than that, in ascending order; the last page to
-/// be taken gives its lowest ones. With `whole` pages are taken while they fit, the best one in any case, cut to `room`.
-/// rank [pages.n]. Returns the new end.
+/// Append `room` candidates from the best pages of a range that has more than that, in ascending order; the last page
+/// to be taken gives its lowest ones. With `whole` pages are taken while they fit, the best one in any case, cut to
+/// `room`. rank [pages.n]. Returns the new end.
 int32_t* take_pages(const SelectKernels& kernels, const PageRange& pages, const float* rank, int room, bool whole,
                     int32_t* out);
 
