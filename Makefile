@@ -62,6 +62,37 @@ setup: node_modules/.stamp
 node_modules/.stamp: deno.json deno.lock .tools/deno.stamp
 	@$(DENO) ci --quiet && touch $@
 
+.tools/clang-format.stamp: scripts/setup_clang_format.sh
+	@scripts/setup_clang_format.sh && touch $@
+
 $(BUILD)/rocketkv: scripts/launcher.sh
 	@mkdir -p $(@D)
 	install -m 755 $< $@
+
+.PHONY: model
+model: setup $(BUILD)/rocketkv
+	@$(BUILD)/rocketkv pull smollm2
+
+# ------------------------------------------------------------------------------------------------ demo and tests ---
+.PHONY: demo test check fmt clean
+demo: all model
+	@scripts/demo.sh
+
+# Tests may write (temporary folders), run programs (the launcher), and talk to themselves over the loopback.
+TEST_PERMISSIONS := --allow-read --allow-write --allow-env --allow-run --allow-net=127.0.0.1,localhost \
+                    --allow-ffi=$(BUILD)/librocketkv.so,$(BUILD)/librkv_test.so
+test: all testlib check model
+	$(DENO) test --frozen $(TEST_PERMISSIONS) test/
+
+check: setup .tools/clang-format.stamp
+	$(DENO) fmt --quiet --check
+	$(DENO) lint --quiet
+	$(DENO) check --quiet --frozen cli lib scripts test
+	scripts/check_sources.sh
+
+fmt: setup .tools/clang-format.stamp
+	$(DENO) fmt --quiet
+	scripts/native_sources.sh | xargs .tools/bin/clang-format -i
+
+clean:
+	rm -rf $(BUILD)
