@@ -48,7 +48,7 @@ function tensor(name: string, weight: Weight, dtype: FloatDType): GgufTensorData
   };
 }
 
-export function ggufName(name: string): string {
+function ggufName(name: string): string {
   const [, layer, part] = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name) ?? [];
   return part === undefined ? OTHER_NAMES[name]! : `blk.${layer}.${LAYER_NAMES[part]}.weight`;
 }

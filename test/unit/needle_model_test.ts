@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { BOS, dot, EOS, tokenCodes, VOCAB_SIZE } from "../../scripts/needle/codes.ts";
-import { ggufName } from "../../scripts/needle/gguf.ts";
-import { type NeedleModel, needleModel } from "../../scripts/needle/model.ts";
-import { needlePlan, type NeedleShape } from "../../scripts/needle/plan.ts";
-import { frequency, HALF, HEAD_DIM, PEAK, POSITION_PAIRS, positionShare } from "../../scripts/needle/rope.ts";
-import { NORM_EPS } from "../../scripts/needle/weights.ts";
 import { DENSE } from "../../lib/methods/plan.ts";
-import type { ModelConfig, Role } from "../../lib/model/types.ts";
-import { ReferenceModel, weightKey } from "../reference/model.ts";
+import { makeNeedleModel, type NeedleModelOptions } from "../../scripts/make_needle_model.ts";
+import { BOS, dot, EOS, tokenCodes, VOCAB_SIZE } from "../../scripts/needle/codes.ts";
+import { needleModel } from "../../scripts/needle/model.ts";
+import { needlePlan } from "../../scripts/needle/plan.ts";
+import { frequency, PEAK, POSITION_PAIRS, positionShare } from "../../scripts/needle/rope.ts";
+import { withFolder } from "../support/model_files.ts";
 import { needleText, type NeedleTextOptions } from "../support/needle_text.ts";
+import { referenceOf } from "../support/reference_of.ts";
 
 Deno.test("byte codes are unit vectors on the grid of 1/128, and common bytes are far apart", () => {
   const codes = tokenCodes();
@@ -39,28 +38,7 @@ Deno.test("needlePlan() refuses shapes that the construction cannot have", () =>
   assert.throws(() => needlePlan({ heads: 6, kvHeads: 4 }), /heads must be a multiple of kvHeads/);
 });
 
-Deno.test("the needle model answers with the bytes that followed the needle's name", async (t) => {
-  const shapes: [string, NeedleShape][] = [
-    ["default shape", {}],
-    ["16 heads on 4 KV heads", { heads: 16, kvHeads: 4 }],
-    ["heads that look apart", { diverge: true }],
-  ];
-  for (const [name, shape] of shapes) {
-    await t.step(name, () => {
-      const { text, leads } = answer(needleModel(shape), { haystack: "grammar", tokens: 150, depth: 50 });
-      assert.equal(text, "71432.");
-      // 32 for the byte less 26 for EOS; codes are unit vectors to within 1%, so the norm has a little to spare.
-      for (const lead of leads) assert(lead > 6 && lead < 6.06, `the lead is ${lead}`);
-    });
-  }
-});
-
-Deno.test("the needle model says EOS when nothing in the text matches", () => {
-  const { first } = answer(needleModel(), { haystack: "grammar", tokens: 150, depth: 50, present: false });
-  assert.equal(first, EOS);
-});
-
-Deno.test("the residual has the norm that the weights are made for", () => {
+Deno.test("embeddings have the norm that the weights are made for", () => {
   const { plan, weights } = needleModel();
   const embed = weights.get("model.embed_tokens.weight")!.data;
   for (let id = 0; id < VOCAB_SIZE; id++) {
@@ -69,68 +47,85 @@ Deno.test("the residual has the norm that the weights are made for", () => {
   }
 });
 
-/** What the float64 reference says after the prompt, with the lead of each right byte over the best other token. */
-function answer(model: NeedleModel, options: NeedleTextOptions): { text: string; first: number; leads: number[] } {
-  const { context, question, answer: wanted } = needleText(options);
+Deno.test("makeNeedleModel() writes the same bytes every time", () => {
+  withFolder((folder) => {
+    for (const format of ["huggingface", "gguf"] as const) {
+      makeNeedleModel(`${folder}/a`, { format, dtype: "bf16" });
+      makeNeedleModel(`${folder}/b`, { format, dtype: "bf16" });
+      for (const file of format === "gguf" ? [""] : ["/model.safetensors", "/config.json", "/tokenizer.json"]) {
+        assert.deepEqual(Deno.readFileSync(`${folder}/a${file}`), Deno.readFileSync(`${folder}/b${file}`));
+      }
+      Deno.removeSync(`${folder}/a`, { recursive: true });
+      Deno.removeSync(`${folder}/b`, { recursive: true });
+    }
+  });
+});
+
+Deno.test("the needle model answers with the bytes that followed the needle's name", async (t) => {
+  const models: [string, NeedleModelOptions][] = [
+    ["f32 folder", {}],
+    ["bf16 GGUF", { format: "gguf", dtype: "bf16" }],
+    ["16 heads on 4 KV heads", { heads: 16, kvHeads: 4 }],
+    ["heads that look apart", { diverge: true }],
+  ];
+  for (const [name, options] of models) {
+    await t.step(name, async () => {
+      const { text, leads } = await answer(options, { haystack: "grammar", tokens: 150, depth: 50 });
+      assert.equal(text, "71432.");
+      // 32 for the byte less 26 for EOS; codes are unit vectors to within 1%, so the norm has a little to spare.
+      for (const lead of leads) assert(lead > 6 && lead < 6.25, `the lead is ${lead}`);
+    });
+  }
+});
+
+Deno.test("the needle model says EOS when nothing in the text matches", async () => {
+  const { first } = await answer({}, { haystack: "grammar", tokens: 150, depth: 50, present: false });
+  assert.equal(first, EOS);
+});
+
+Deno.test("a needle model is the same in both file formats", async () => {
+  await withFolder(async (folder) => {
+    makeNeedleModel(`${folder}/hf`);
+    makeNeedleModel(`${folder}/model.gguf`, { format: "gguf" });
+    const tokens = [BOS, ...new TextEncoder().encode("abcdefghijklmnopqrstuvw. abcdefghijklmnopqrs")];
+    const wanted = (await referenceOf(`${folder}/hf`)).prefill(tokens);
+    const found = (await referenceOf(`${folder}/model.gguf`)).prefill(tokens);
+    assert.equal(argmax(wanted), "t".charCodeAt(0));
+    // GGUF keeps theta in f32, which is off by 2e-8.
+    wanted.forEach((logit, id) => assert(Math.abs(logit - found[id]!) < 1e-4, `token ${id}`));
+  });
+});
+
+interface Answer {
+  /** Most likely byte at every place of the right answer. */
+  readonly text: string;
+  /** Most likely token after the prompt. */
+  readonly first: number;
+  /** Logit of each right byte less the best of all others. */
+  readonly leads: number[];
+}
+
+/** What the float64 reference says after a prompt, when it is fed the right answer. */
+async function answer(model: NeedleModelOptions, prompt: NeedleTextOptions): Promise<Answer> {
+  const { context, question, answer: wanted } = needleText(prompt);
   const encoder = new TextEncoder();
-  const reference = new ReferenceModel(config(model), referenceWeights(model));
+  const reference = await withFolder((folder) => {
+    const path = `${folder}/needle${model.format === "gguf" ? ".gguf" : ""}`;
+    makeNeedleModel(path, model);
+    return referenceOf(path);
+  });
   let logits = reference.prefill([BOS, ...encoder.encode(context + question)]);
   reference.compress(DENSE);
-  const first = logits.indexOf(Math.max(...logits));
-  const said: number[] = [];
+  const best: number[] = [];
   const leads: number[] = [];
   for (const byte of encoder.encode(wanted)) {
-    said.push(logits.indexOf(Math.max(...logits)));
+    best.push(argmax(logits));
     leads.push(logits[byte]! - Math.max(...logits.filter((_, id) => id !== byte)));
     logits = reference.decode(byte);
   }
-  return { text: new TextDecoder().decode(Uint8Array.from(said)), first, leads };
+  return { text: new TextDecoder().decode(Uint8Array.from(best)), first: best[0]!, leads };
 }
 
-function config({ plan }: NeedleModel): ModelConfig {
-  return {
-    architecture: "llama",
-    nLayers: plan.nLayers,
-    dim: plan.dim,
-    hiddenDim: plan.hiddenDim,
-    nHeads: plan.heads,
-    nKvHeads: plan.kvHeads,
-    headDim: HEAD_DIM,
-    vocabSize: VOCAB_SIZE,
-    contextLength: 2 ** 20,
-    normEps: NORM_EPS,
-    rope: {
-      dims: HEAD_DIM,
-      interleaved: false,
-      invFreq: Float64Array.from({ length: HALF }, (_, i) => frequency(i)),
-      attentionFactor: 1,
-      description: "theta 1e20",
-    },
-    slidingWindow: 0,
-    qkvBias: false,
-    qkNorm: false,
-  };
-}
-
-function referenceWeights({ weights }: NeedleModel): Map<string, Float64Array> {
-  const roles: Record<string, Role> = {
-    token_embd: "embed",
-    output_norm: "final_norm",
-    output: "lm_head",
-    attn_norm: "attn_norm",
-    attn_q: "wq",
-    attn_k: "wk",
-    attn_v: "wv",
-    attn_output: "wo",
-    ffn_norm: "ffn_norm",
-    ffn_gate: "w_gate",
-    ffn_up: "w_up",
-    ffn_down: "w_down",
-  };
-  return new Map(
-    [...weights].map(([name, { data }]) => {
-      const [, layer, part] = /^(?:blk\.(\d+)\.)?(\w+)\.weight$/.exec(ggufName(name))!;
-      return [weightKey(roles[part!]!, layer === undefined ? -1 : Number(layer)), Float64Array.from(data)];
-    }),
-  );
+function argmax(logits: Float64Array): number {
+  return logits.indexOf(Math.max(...logits));
 }
