@@ -26,6 +26,9 @@ export async function openModel(path: string): Promise<ModelSource> {
     const found = error instanceof Deno.errors.NotFound ? "found nothing there" : (error as Error).message;
     throw new RunError(`Cannot open model ${path}: expected ${WANTED}: ${found}`);
   }
+  if (path.endsWith(".safetensors")) {
+    throw new RunError(`Cannot open model ${path}: expected ${WANTED}: found a file of a folder: name the folder`);
+  }
   if (!info.isDirectory) return openGguf(path);
   const files = (await Array.fromAsync(Deno.readDir(path))).map((entry) => entry.name).sort();
   if (files.includes("model.safetensors") || files.includes("model.safetensors.index.json")) return openFolder(path);
@@ -44,6 +47,10 @@ function describe(files: readonly string[], ggufs: readonly string[]): string {
 
 function openGguf(path: string): ModelSource {
   const file = readGguf(path);
+  const parts = file.metadata.get("split.count") ?? 1, part = file.metadata.get("split.no") ?? 0;
+  if (parts !== 1) {
+    refuse(path, `a model must be one GGUF file: found part ${Number(part) + 1} of ${parts}: merge them`);
+  }
   const config = configFromGguf(path, file.metadata, readRopeDivisors(file));
   const name = file.metadata.get("general.name");
   return {
