@@ -1,0 +1,123 @@
+// The CPU backend: every op of core/ops.h forwarded to its file, with the model's thread pool and instruction set.
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "core/backend.h"
+#include "core/failure.h"
+#include "cpu/attend.h"
+#include "cpu/attend_prefill.h"
+#include "cpu/bandwidth.h"
+#include "cpu/bounds.h"
+#include "cpu/gather.h"
+#include "cpu/keep_best.h"
+#include "cpu/linear.h"
+#include "cpu/sampler.h"
+#include "cpu/select.h"
+#include "cpu/vector.h"
+#include "cpu/vote.h"
+
+namespace rkv::cpu {
+namespace {
+
+class CpuOps final : public Ops {
+ public:
+  CpuOps(int threads, CpuLevel level) : pool_(threads), level_(level), linear_(linear_kernels(level)) {}
+
+  void* allocate(size_t bytes) override {
+    void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (p == nullptr) fail(RKV_E_MEMORY, "out of memory: cannot allocate %zu bytes", bytes);
+    return p;
+  }
+  void release(void* p, size_t) override { std::free(p); }
+  void upload(void* device, const void* host, size_t bytes) override { copy(device, host, bytes); }
+  void download(void* host, const void* device, size_t bytes) override { copy(host, device, bytes); }
+  void copy(void* to, const void* from, size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  Weight place(const Weight& mapped) override { return mapped; }  // used where it is mapped
+  void unplace(const Weight&) override {}
+  int threads() const override { return pool_.size(); }
+
+  void embed(const Weight& table, const int32_t* tokens, int n, float* x) override {
+    const int64_t stride = row_bytes(table.dtype, table.cols);
+    for (int i = 0; i < n; i++) {
+      linear_.dequantize_row(table.dtype, table.data + tokens[i] * stride, table.cols, x + int64_t{i} * table.cols);
+    }
+  }
+  void rms_norm(const float* x, const float* weight, float eps, int n, int dim, float* y) override {
+    cpu::rms_norm(pool_, level_, x, weight, eps, n, dim, y);
+  }
+  void linear(const float* x, int n, std::span<const Projection> projections, LinearUse use) override {
+    if (use == LinearUse::kDecode)
+      cpu::linear_decode(pool_, linear_, scratch_, x, n, projections);
+    else
+      cpu::linear(pool_, linear_, scratch_, x, n, projections);
+  }
+  void add(float* x, const float* y, int64_t count) override { cpu::add(pool_, level_, x, y, count); }
+  void silu_mul(float* gate, const float* up, int64_t count) override { cpu::silu_mul(pool_, level_, gate, up, count); }
+
+  void rope_table(const int32_t* positions, int n, const double* inv_freq, int pairs, float factor,
+                  float* table) override {
+    cpu::rope_table(pool_, positions, n, inv_freq, pairs, factor, table);
+  }
+  void rope(float* x, int n, int heads, int d, int pairs, bool interleaved, const float* table) override {
+    cpu::rope(pool_, level_, x, n, heads, d, pairs, interleaved, table);
+  }
+  void store_kv(const float* rows, int n, int n_kv_heads, int d, DType kv, void* dst,
+                size_t head_stride_bytes) override {
+    cpu::store_kv(pool_, level_, rows, n, n_kv_heads, d, kv, dst, head_stride_bytes);
+  }
+  void attend_prefill(const float* q, int n, std::span<const HeadCache> heads, int group, int d, DType kv,
+                      int sliding_window, float* out) override {
+    cpu::attend_prefill(pool_, level_, q, n, heads, group, d, kv, sliding_window, out);
+  }
+  void select(std::span<DecodeHead> heads, int group, int d, DType kv) override {
+    cpu::select(pool_, level_, heads, group, d, kv);
+  }
+  void attend(std::span<DecodeHead> heads, int group, int d, DType kv) override {
+    cpu::attend(pool_, level_, heads, group, d, kv);
+  }
+
+  void vote(std::span<const VoteHead> heads, int group, int d, DType kv) override {
+    cpu::vote(pool_, level_, heads, group, d, kv);
+  }
+  void keep_best(std::span<const KeepHead> heads) override { cpu::keep_best(pool_, heads); }
+  void gather(const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
+              int32_t* position) override {
+    cpu::gather(pool_, cache, slots, n, d, kv, k, v, position);
+  }
+  void build_bounds(std::span<const HeadCache> heads, std::span<const Bounds> bounds, int from, int d,
+                    DType kv) override {
+    cpu::build_bounds(pool_, level_, heads, bounds, from, d, kv);
+  }
+
+  void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
+    pool_.run(static_cast<int>(requests.size()),
+              [&](int task, int) { tokens[task] = cpu::sample(requests[static_cast<size_t>(task)], vocab_size); });
+  }
+
+ private:
+  ThreadPool pool_;
+  const CpuLevel level_;
+  const LinearKernels& linear_;
+  LinearScratch scratch_;
+};
+
+CpuLevel required_level(int cpu_level) {
+  const CpuLevel best = best_cpu_level();
+  if (best == CpuLevel::none) fail(RKV_E_DEVICE, "cannot use the CPU: expected AVX2, FMA and F16C");
+  if (cpu_level > static_cast<int>(best)) {
+    fail(RKV_E_ARG, "cpu_level must be at most %d (%s) on this machine: found %d", static_cast<int>(best),
+         cpu_level_name(best), cpu_level);
+  }
+  return cpu_level == 0 ? best : static_cast<CpuLevel>(cpu_level);
+}
+
+}  // namespace
+
+std::unique_ptr<Ops> make_ops(int threads, int cpu_level) {
+  return std::make_unique<CpuOps>(threads > 0 ? threads : usable_threads(), required_level(cpu_level));
+}
+
+}  // namespace rkv::cpu
