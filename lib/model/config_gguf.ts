@@ -6,17 +6,22 @@ import { show } from "./model_file.ts";
 import { ropeConfig, type RopeScaling } from "./rope.ts";
 import type { GgufValue, ModelConfig } from "./types.ts";
 
-/** Keys that change the computation in ways that rocketkv does not know, when they are set and not 0. */
-const FOREIGN_KEYS = [
-  "expert_count",
-  "attention.scale",
-  "attention.clamp_kqv",
-  "logit_scale",
-  "residual_scale",
-  "embedding_scale",
-  "attention.sliding_window_pattern",
-  "rope.scaling.yarn_log_multiplier",
-];
+/** Keys that change the computation in ways that rocketkv does not know, with the value that changes nothing. */
+const FOREIGN_KEYS: Readonly<Record<string, GgufValue>> = {
+  "expert_count": 0,
+  "attention.causal": true,
+  "attention.scale": 0,
+  "attention.clamp_kqv": 0,
+  "attention.sliding_window_pattern": 0,
+  "attn_logit_softcapping": 0,
+  "final_logit_softcapping": 0,
+  "logit_scale": 0,
+  "residual_scale": 0,
+  "embedding_scale": 0,
+  "rope.scaling.yarn_log_multiplier": 0,
+  "rope.scaling.yarn_attn_factor": 1,
+  "rope.scaling.yarn_ext_factor": 1,
+};
 
 /**
  * @param path      Of the file, for messages.
@@ -32,11 +37,9 @@ export function configFromGguf(
   const architecture = findArchitecture(path, "ggufName", general.text("general.architecture"));
   // Messages show whole keys, so the prefix is part of the key that Fields sees.
   const key = (name: string) => `${architecture.ggufName}.${name}`;
-  for (const name of FOREIGN_KEYS) {
-    const value = general.value(key(name));
-    if (value !== undefined && value !== 0) {
-      general.fail(`${show(key(name))} must be absent or 0: found ${show(value)}`);
-    }
+  for (const [name, neutral] of Object.entries(FOREIGN_KEYS)) {
+    const value = general.value(key(name)) ?? neutral;
+    if (value !== neutral) general.fail(`${show(key(name))} must be absent or ${neutral}: found ${show(value)}`);
   }
   const nHeads = general.integer(key("attention.head_count"));
   const dim = general.integer(key("embedding_length"));

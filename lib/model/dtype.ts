@@ -54,6 +54,7 @@ export const GGUF_FOREIGN_TYPES: ReadonlyMap<number, string> = new Map([
   [34, "TQ1_0"],
   [35, "TQ2_0"],
   [39, "MXFP4"],
+  [40, "NVFP4"],
 ]);
 
 /** Spellings in a safetensors header. */
