@@ -50,11 +50,9 @@ type OwnParts = Pick<BpeParts, "alphabet" | "words" | "wholeWords" | "joinRule" 
 function byteLevelParts(metadata: Metadata, vocabulary: Vocabulary): OwnParts {
   const merges = strings(metadata, "merges");
   const named = preTokenizerNamed(metadata.has(`${PREFIX}pre`) ? text(metadata, "pre") : "default");
-  const spaced = flag(metadata, "add_space_prefix") ?? false;
   return {
     ...named,
     alphabet: { kind: "bytes" },
-    words: spaced ? (part, atStart) => named.words(atStart ? ` ${part}` : part, atStart) : named.words,
     joinRule: () => joinByMerges(merges, vocabulary),
     dropFirstSpace: false,
   };

@@ -82,3 +82,8 @@ Deno.test("templates see the texts of the special tokens", () => {
   const without = { bos_token: null, eos_token: null };
   assert.equal(loadText(source({ template, config: without })).chat?.render([]), "|</s>");
 });
+
+Deno.test("templates find tools and documents defined but empty", () => {
+  const template = "{{ tools is none }} {{ tools is defined }} {{ documents is none }}";
+  assert.equal(new JinjaChatTemplate(template, { bos_token: "", eos_token: "" }).render([]), "true true true");
+});

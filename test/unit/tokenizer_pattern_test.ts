@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { AddedTokens } from "../../lib/text/added_tokens.ts";
+import { wordsOfJson } from "../../lib/text/json_words.ts";
 import { patternOfOniguruma, patternOfText } from "../../lib/text/pattern.ts";
 import { inSequence, keepOnly, metaspace, splitByPattern, splitDigits } from "../../lib/text/splitter.ts";
 
@@ -28,6 +29,7 @@ Deno.test("patternOfText() matches nothing but the text", () => {
 Deno.test("splitters keep every character, or what they are told to keep", () => {
   assert.deepEqual(splitByPattern(/b+/gu)("abbcb", true), ["a", "bb", "c", "b"]);
   assert.deepEqual(splitByPattern(/x*/gu)("axx", true), ["a", "xx"]);
+  assert.deepEqual(splitByPattern(/x*/gu)("xx", true), ["xx"]);
   assert.deepEqual(splitByPattern(/x/gu)("", true), []);
   assert.deepEqual(keepOnly(/\s+/gu, "gaps")("a b  c", true), ["a", "b", "c"]);
   assert.deepEqual(keepOnly(/\S+/gu, "matches")("a b  c", true), ["a", "b", "c"]);
@@ -46,6 +48,23 @@ Deno.test("metaspace() prefixes where its scheme says, and never twice", () => {
   assert.deepEqual(metaspace("always", true)("a  b", true), ["▁a", "▁", "▁b"]);
   const later = inSequence([splitByPattern(/x/gu), metaspace("first", false)]);
   assert.deepEqual(later("axb", true), ["▁a", "x", "b"]);
+});
+
+Deno.test("wordsOfJson() normalises in order, then splits", () => {
+  const replace = { type: "Replace", pattern: { Regex: "x+" }, content: "$&" };
+  const prepend = { type: "Prepend", prepend: "p" };
+  const words = (normalizer: unknown, preTokenizer: unknown, text: string) =>
+    wordsOfJson(normalizer, preTokenizer).words(text, true);
+  assert.deepEqual(words({ type: "Sequence", normalizers: [replace, prepend] }, null, "axx"), ["pa$&"]);
+  assert.deepEqual(words({ ...replace, content: "" }, null, "xx"), [""]);
+  assert.deepEqual(words({ type: "Sequence", normalizers: [{ ...replace, content: "" }, prepend] }, null, "xx"), [""]);
+  assert.deepEqual(words({ type: "NFKC" }, null, "ﬁ２"), ["fi2"]);
+  assert.deepEqual(words(null, { type: "ByteLevel", add_prefix_space: true }, "a b"), [" a", " b"]);
+  assert.deepEqual(words(null, { type: "ByteLevel", add_prefix_space: true }, " a b"), [" a", " b"]);
+  assert.deepEqual(words(null, { type: "ByteLevel", add_prefix_space: false, use_regex: false }, "a b"), ["a b"]);
+  const split = { type: "Split", pattern: { String: "." }, behavior: "Removed", invert: false };
+  assert.deepEqual(words(null, split, "a.b..c"), ["a", "b", "c"]);
+  assert.deepEqual(words(null, { ...split, invert: true }, "a.b"), ["."]);
 });
 
 Deno.test("AddedTokens.split() takes the longest token at the leftmost place", () => {

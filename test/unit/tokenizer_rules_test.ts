@@ -93,6 +93,20 @@ Deno.test("a control token cannot be spelled out of its pieces", () => {
   assert.deepEqual(spelled.encode("<s>"), [4]);
 });
 
+Deno.test("the whole-word rule does not make control tokens", () => {
+  const tokens = ["<", ">", "<>", "<|endoftext|>"];
+  const whole = (kind: number) => byteLevel({ pre: "llama-bpe", tokens, token_type: [1, 1, kind, 3], merges: [] });
+  assert.deepEqual(whole(1).encode("<>", { special: false }), [2]);
+  assert.deepEqual(whole(3).encode("<>", { special: false }), [0, 1]);
+});
+
+Deno.test("a byte order mark is part of its word, in the cache as well", () => {
+  const tokenizer = fromJson("llama3");
+  const marked = tokenizer.encode("\ufeffbyte");
+  assert.deepEqual(tokenizer.encode("byte"), fromJson("llama3").encode("byte"));
+  assert.notDeepEqual(tokenizer.encode("byte"), marked);
+});
+
 Deno.test("decode() leaves special tokens out unless asked for", () => {
   const tokenizer = byteLevel();
   assert.equal(tokenizer.decode([3, 6, 4, 7]), "ab ab<user>");
