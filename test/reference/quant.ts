@@ -266,3 +266,23 @@ export function quantize(dtype: DType, x: ArrayLike<number>): Uint8Array<ArrayBu
   }
   return data;
 }
+
+/**
+ * Activations as integer dot products see them: blocks of 32, x = scale * q with scale = max|x| / 127 and q in
+ * [-127, 127] rounded to nearest, ties to even. f32 arithmetic, so that a backend's codes can be met exactly.
+ */
+export function roundToInt8Blocks(x: Float32Array): Float64Array {
+  const rounded = new Float64Array(x.length);
+  for (let from = 0; from < x.length; from += 32) {
+    const max = x.subarray(from, from + 32).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    const scale = Math.fround(max / 127), inverse = max > 0 ? Math.fround(127 / max) : 0;
+    for (let i = from; i < from + 32; i++) rounded[i] = scale * roundToEven(Math.fround(x[i]! * inverse));
+  }
+  return rounded;
+}
+
+function roundToEven(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
