@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <vector>
 
 #include "cpu/attend_kernels.h"
 #include "cpu/attend_rows.h"
+#include "cpu/float_buffer.h"
 #include "cpu/kernel_set.h"
 #include "cpu/split_tasks.h"
 
@@ -30,6 +30,7 @@ const AttendKernels& attend_kernels(CpuLevel level, DType kv) {
 namespace {
 
 constexpr int kSplit = 256;  // tokens per task: large against a merge, small enough to feed all threads with one head
+constexpr int kScorePitch = kSplit + kRowPadding;
 
 /// Query heads that attend to one list of slots.
 struct Listing {
@@ -73,46 +74,54 @@ void list_head(DecodeHead& head, int group, int d, DType kv, std::vector<Listing
   head.attend_read_bytes = head.tokens_attended * 2 * d * static_cast<int64_t>(element_bytes(kv));
 }
 
-/// One split: [heads, d] weighted rows, then [heads] highest scores, then [heads] sums of weights.
-void attend_split(const AttendKernels& kernels, const Listing& list, int split, int d, size_t row_bytes, float* score,
+/// What the splits of a call share.
+struct Shape {
+  int d, pitch;  // floats of a row, plain and packed
+  size_t row_bytes;
+
+  /// Floats of one split's result: packed sums of rows [heads, pitch], highest scores [heads], sums of weights [heads].
+  size_t partial(int heads) const { return static_cast<size_t>(heads) * (pitch + 2); }
+};
+
+void attend_split(const AttendKernels& kernels, const Shape& shape, const Listing& list, int split, float* work,
                   float* partial) {
   const void *k[kSplit + kRowPadding], *v[kSplit + kRowPadding];
-  constexpr int pitch = kSplit + kRowPadding;
-  const int n = std::min(kSplit, list.n - split * kSplit);
-  locate_rows(*list.cache, list.slots, list.from + split * kSplit, n, row_bytes, k, v);
-  kernels.score(list.q, list.heads, d, k, n, score, pitch);
-  float* top = partial + list.heads * d;
+  const int d = shape.d, n = std::min(kSplit, list.n - split * kSplit);
+  locate_rows(*list.cache, list.slots, list.from + split * kSplit, n, shape.row_bytes, k, v);
+  float* q = work + list.heads * kScorePitch;
+  kernels.pack(list.q, list.heads, d, q);
+  kernels.score(q, list.heads, d, k, n, work, kScorePitch);
+  float* top = partial + list.heads * shape.pitch;
   for (int g = 0; g < list.heads; g++)
-    kernels.soften(score + g * pitch, n, 1.0f / std::sqrt(static_cast<float>(d)), top + g, top + list.heads + g);
-  kernels.mix(score, pitch, list.heads, d, v, n, partial);
+    kernels.soften(work + g * kScorePitch, n, 1.0f / std::sqrt(static_cast<float>(d)), top + g, top + list.heads + g);
+  kernels.mix(work, kScorePitch, list.heads, d, v, n, partial);
 }
 
-/// Bring the splits to a common highest score, add them up in order, divide by the sum of weights.
-void merge(const Listing& list, int d, const float* partials) {
-  const int heads = list.heads, splits = list.splits();
-  const size_t stride = static_cast<size_t>(heads) * (d + 2);
-  for (int g = 0; g < heads; g++) {
-    const float* top = partials + heads * d + g;
+/// Bring the splits to a common highest score, add them up in order into the first, divide by the sum of weights.
+void merge(const AttendKernels& kernels, const Shape& shape, const Listing& list, float* partials) {
+  const size_t stride = shape.partial(list.heads);
+  for (int g = 0; g < list.heads; g++) {
+    const float* top = partials + list.heads * shape.pitch + g;
     float highest = top[0];
-    for (int s = 1; s < splits; s++) highest = std::max(highest, top[s * stride]);
-    float* out = list.out + g * d;
-    std::fill_n(out, d, 0.0f);
+    for (int s = 1; s < list.splits(); s++) highest = std::max(highest, top[s * stride]);
+    float* out = partials + g * shape.pitch;
     float sum = 0;
-    for (int s = 0; s < splits; s++) {
+    for (int s = 0; s < list.splits(); s++) {
       const float factor = std::exp(top[s * stride] - highest);
-      const float* row = partials + s * stride + g * d;
-      sum += factor * top[s * stride + heads];
-      for (int i = 0; i < d; i++) out[i] += factor * row[i];
+      const float* row = out + s * stride;
+      sum += factor * top[s * stride + list.heads];
+      for (int i = 0; i < shape.pitch; i++) out[i] = s == 0 ? factor * row[i] : out[i] + factor * row[i];
     }
-    for (int i = 0; i < d; i++) out[i] /= sum;
+    for (int i = 0; i < shape.pitch; i++) out[i] /= sum;
   }
+  kernels.unpack(partials, list.heads, shape.d, list.out);
 }
 
 }  // namespace
 
 void attend(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int group, int d, DType kv) {
   const AttendKernels& kernels = attend_kernels(level, kv);
-  const size_t row_bytes = d * element_bytes(kv);
+  const Shape shape{d, kernels.pitch(d), d * element_bytes(kv)};
   std::vector<Listing> listings;
   for (DecodeHead& head : heads) list_head(head, group, d, kv, listings);
 
@@ -121,19 +130,18 @@ void attend(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int g
   for (Listing& list : listings) {
     list.partial = n_partials;
     splits.push_back(list.splits());
-    n_partials += static_cast<size_t>(list.splits()) * list.heads * (d + 2);
+    n_partials += list.splits() * shape.partial(list.heads);
   }
-  const size_t n_scores = static_cast<size_t>(group) * (kSplit + kRowPadding);
-  const auto partials = std::make_unique_for_overwrite<float[]>(n_partials);
-  const auto scores = std::make_unique_for_overwrite<float[]>(n_scores * pool.size());
+  const size_t n_work = static_cast<size_t>(group) * (kScorePitch + shape.pitch);
+  const FloatBuffer partials = float_buffer(n_partials), work = float_buffer(n_work * pool.size());
   run_splits(
       pool, splits,
       [&](int item, int split, int worker) {
         const Listing& list = listings[item];
-        attend_split(kernels, list, split, d, row_bytes, &scores[worker * n_scores],
-                     &partials[list.partial + static_cast<size_t>(split) * list.heads * (d + 2)]);
+        attend_split(kernels, shape, list, split, &work[worker * n_work],
+                     &partials[list.partial + split * shape.partial(list.heads)]);
       },
-      [&](int item, int) { merge(listings[item], d, &partials[listings[item].partial]); });
+      [&](int item, int) { merge(kernels, shape, listings[item], &partials[listings[item].partial]); });
 }
 
 }  // namespace rkv::cpu

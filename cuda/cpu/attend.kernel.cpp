@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "cpu/attend_kernels.h"
+#include "cpu/attend_row_block.h"
 #include "cpu/attend_rows.h"
-#include "cpu/attend_vec.h"
 
 namespace rkv::cpu::RKV_ISA {
 
@@ -38,36 +38,46 @@ void for_heads(int group, Fn&& fn) {
 /// Scores of kLanes / kHeads rows, so that one reduction serves them all; the first n of them are stored.
 template <class T, int kHeads>
 void score_rows(const float* q, int d, const void* const* k, int n, float* score, int pitch) {
+  using Block = RowBlock<T>;
   constexpr int kRows = kLanes / kHeads;
+  const int q_pitch = packed_pitch<T>(d);
   F sum[kLanes];
-  for (F& s : sum) s = zero();
-  for (int at = 0; at < d; at += kLanes) {
-    F query[kHeads];
-    for (int g = 0; g < kHeads; g++) query[g] = load_n(q + g * d + at, d - at);
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; i++) sum[i] = zero();
+  const auto add_products = [&](int at, auto&& load_key) {
+#pragma GCC unroll 16
     for (int i = 0; i < kRows; i++) {
-      const F key = load_row_n(static_cast<const T*>(k[i]) + at, d - at);
-      for (int g = 0; g < kHeads; g++) sum[g * kRows + i] = fma(query[g], key, sum[g * kRows + i]);
+      F key[Block::kVecs];
+      load_key(static_cast<const T*>(k[i]) + at, key);
+#pragma GCC unroll 4
+      for (int g = 0; g < kHeads; g++)
+#pragma GCC unroll 2
+        for (int v = 0; v < Block::kVecs; v++)
+          sum[g * kRows + i] = fma(load(q + g * q_pitch + at + v * kLanes), key[v], sum[g * kRows + i]);
     }
-  }
+  };
+  int at = 0;
+  for (; at + Block::kElements <= d; at += Block::kElements) add_products(at, Block::load_all);
+  if (at < d) add_products(at, [&](const T* p, F* key) { Block::load_first(p, d - at, key); });
+
   float each[kLanes];
   store(each, reduce_each(sum));
-  if (n >= kRows) n = kRows;
-  for (int g = 0; g < kHeads; g++) {
-    if (n == kRows)
-      std::memcpy(score + g * pitch, each + g * kRows, kRows * sizeof(float));  // a vector or two
-    else
-      std::memcpy(score + g * pitch, each + g * kRows, static_cast<size_t>(n) * sizeof(float));
+  if (n >= kRows) {
+    for (int g = 0; g < kHeads; g++) std::memcpy(score + g * pitch, each + g * kRows, kRows * sizeof(float));
+  } else {
+    for (int g = 0; g < kHeads; g++)
+      for (int i = 0; i < n; i++) score[g * pitch + i] = each[g * kRows + i];
   }
 }
 
 template <class T>
-void score(const float* q, int group, int d, const void* const* k, int n, float* score, int pitch) {
-  constexpr int kStep = kLanes;  // rows that all heads go over before the next ones
-  for (int i = 0; i < n; i += kStep) {
-    for (int r = 0; r < kStep; r++) prefetch(k[i + r + kAhead < n ? i + r + kAhead : n], d * int{sizeof(T)});
+void score(const float* q, int group, int d, const void* const* k, int n, float* score, int score_pitch) {
+  const int q_pitch = packed_pitch<T>(d);
+  for (int i = 0; i < n; i += kLanes) {  // rows that all heads go over before the next ones
+    for (int r = 0; r < kLanes; r++) prefetch(k[i + r + kAhead < n ? i + r + kAhead : n], d * int{sizeof(T)});
     for_heads(group, [&]<int kHeads>(int g) {
-      for (int r = 0; r < kStep && i + r < n; r += kLanes / kHeads)
-        score_rows<T, kHeads>(q + g * d, d, k + i + r, n - i - r, score + g * pitch + i + r, pitch);
+      for (int r = 0; r < kLanes && i + r < n; r += kLanes / kHeads)
+        score_rows<T, kHeads>(q + g * q_pitch, d, k + i + r, n - i - r, score + g * score_pitch + i + r, score_pitch);
     });
   }
 }
@@ -88,43 +98,53 @@ void soften(float* score, int n, float scale, float* top, float* sum) {
   *top = highest * scale;
 }
 
-/// out[g][at ..] += weighted rows, for kVecs vectors of every row.
-template <class T, int kHeads, int kVecs>
-void mix_rows(const float* weight, int pitch, int d, const void* const* v, int n, int at, float* out) {
+/// out[g][at ..] += weighted rows, for kBlocks blocks of every row.
+template <class T, int kHeads, int kBlocks, class Load>
+void mix_rows(const float* weight, int pitch, int out_pitch, const void* const* v, int n, int at, float* out,
+              Load&& load_value) {
+  constexpr int kVecs = kBlocks * RowBlock<T>::kVecs;
   F sum[kHeads][kVecs];
   for (int g = 0; g < kHeads; g++)
-    for (int j = 0; j < kVecs; j++) sum[g][j] = load_n(out + g * d + at + j * kLanes, d - at - j * kLanes);
+    for (int j = 0; j < kVecs; j++) sum[g][j] = load(out + g * out_pitch + at + j * kLanes);
   for (int i = 0; i < n; i++) {
     const T* row = static_cast<const T*>(v[i]) + at;
     F value[kVecs];
-    for (int j = 0; j < kVecs; j++) value[j] = load_row_n(row + j * kLanes, d - at - j * kLanes);
+    for (int b = 0; b < kBlocks; b++) load_value(row + b * RowBlock<T>::kElements, value + b * RowBlock<T>::kVecs);
     for (int g = 0; g < kHeads; g++) {
       const F w = set1(weight[g * pitch + i]);
       for (int j = 0; j < kVecs; j++) sum[g][j] = fma(w, value[j], sum[g][j]);
     }
   }
   for (int g = 0; g < kHeads; g++)
-    for (int j = 0; j < kVecs; j++) store_n(out + g * d + at + j * kLanes, sum[g][j], d - at - j * kLanes);
+    for (int j = 0; j < kVecs; j++) store(out + g * out_pitch + at + j * kLanes, sum[g][j]);
 }
 
 template <class T>
-void mix(const float* weight, int pitch, int group, int d, const void* const* v, int n, float* out) {
-  std::memset(out, 0, sizeof(float) * static_cast<size_t>(group) * static_cast<size_t>(d));
+void mix(const float* weight, int weight_pitch, int group, int d, const void* const* v, int n, float* out) {
+  using Block = RowBlock<T>;
+  constexpr int kBlocks = kMixVecs / Block::kVecs, kPass = kBlocks * Block::kElements;
+  const int out_pitch = packed_pitch<T>(d);
+  std::memset(out, 0, sizeof(float) * static_cast<size_t>(group) * static_cast<size_t>(out_pitch));
   for (int i = 0; i < n; i += kMixRows) {
     const int rows = n - i < kMixRows ? n - i : kMixRows;
     for (int r = 0; r < rows; r++) prefetch(v[i + r + kMixRows < n ? i + r + kMixRows : n], d * int{sizeof(T)});
     for_heads(group, [&]<int kHeads>(int g) {
-      const float* w = weight + g * pitch + i;
+      const float* w = weight + g * weight_pitch + i;
+      float* to = out + g * out_pitch;
       int at = 0;
-      for (; d - at > (kMixVecs - 1) * kLanes; at += kMixVecs * kLanes)
-        mix_rows<T, kHeads, kMixVecs>(w, pitch, d, v + i, rows, at, out + g * d);
-      for (; at < d; at += kLanes) mix_rows<T, kHeads, 1>(w, pitch, d, v + i, rows, at, out + g * d);
+      for (; at + kPass <= d; at += kPass)
+        mix_rows<T, kHeads, kBlocks>(w, weight_pitch, out_pitch, v + i, rows, at, to, Block::load_all);
+      for (; at + Block::kElements <= d; at += Block::kElements)
+        mix_rows<T, kHeads, 1>(w, weight_pitch, out_pitch, v + i, rows, at, to, Block::load_all);
+      if (at < d)
+        mix_rows<T, kHeads, 1>(w, weight_pitch, out_pitch, v + i, rows, at, to,
+                               [&](const T* p, F* value) { Block::load_first(p, d - at, value); });
     });
   }
 }
 
 template <class T>
-constexpr AttendKernels kernels{score<T>, soften, mix<T>};
+constexpr AttendKernels kernels{packed_pitch<T>, pack_rows<T>, unpack_rows<T>, score<T>, soften, mix<T>};
 
 }  // namespace
 

@@ -60,7 +60,9 @@ void score_tokens(const AttendKernels& kernels, const Job& job, int group, int d
   const HeadCache& cache = job.head->cache;
   const void* k[kTokenSplit + kRowPadding];
   locate_rows(cache, cache.index, job.pages.begin + from, n, row_bytes, k, nullptr);
-  kernels.score(job.head->q, group, d, k, n, job.score + from, job.pages.n);
+  std::vector<float> q(static_cast<size_t>(group) * kernels.pitch(d));
+  kernels.pack(job.head->q, group, d, q.data());
+  kernels.score(q.data(), group, d, k, n, job.score + from, job.pages.n);
   if (split == 0) std::fill_n(job.scale, group, 1.0f / std::sqrt(static_cast<float>(d)));
 }
 

@@ -1,0 +1,168 @@
+// Plain C wrappers around the attention ops of the CPU backend, for tests.
+//
+// Every run of a cache, every page bound and every list that is written ends at a guard page.
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "core/ops.h"
+#include "cpu/attend.h"
+#include "cpu/attend_prefill.h"
+#include "cpu/attend_rows.h"
+#include "cpu/bounds.h"
+#include "cpu/gather.h"
+#include "cpu/keep_best.h"
+#include "cpu/select.h"
+#include "cpu/vote.h"
+#include "guarded.h"
+
+using namespace rkv;
+using cpu::CpuLevel;
+using cpu::element_bytes;
+using cpu::ThreadPool;
+using rkvt::Guarded;
+
+namespace {
+
+/// How the caches of a call are laid out; all heads alike.
+struct CacheShape {
+  int32_t kv;  // rkv_dtype: RKV_F32 or RKV_BF16
+  int32_t d, group, n_heads, n;
+  int32_t n_runs;
+  int32_t n_index;  // 0: no index list
+};
+
+/// Caches cut into runs of the given lengths, each run in a block of its own.
+class Caches {
+ public:
+  /// k, v [n_heads, n, d] of the KV dtype, v may be NULL; positions, index and run lengths are the same for all heads.
+  Caches(const CacheShape& s, const int32_t* run_lengths, const uint8_t* k, const uint8_t* v, const int32_t* positions,
+         const int32_t* index) {
+    const size_t row = s.d * element_bytes(static_cast<DType>(s.kv));
+    runs_.reserve(static_cast<size_t>(s.n_heads) * s.n_runs);
+    for (int h = 0; h < s.n_heads; h++) {
+      size_t at = 0;
+      for (int r = 0; r < s.n_runs; at += run_lengths[r++]) {
+        const size_t n = run_lengths[r], from = (static_cast<size_t>(h) * s.n + at) * row;
+        runs_.push_back({copy(k + from, n * row), v == nullptr ? nullptr : copy(v + from, n * row),
+                         reinterpret_cast<const int32_t*>(copy(positions + at, n * 4)), run_lengths[r]});
+      }
+      const auto* list = s.n_index > 0 ? reinterpret_cast<const int32_t*>(copy(index, s.n_index * size_t{4})) : nullptr;
+      heads.push_back({&runs_[static_cast<size_t>(h) * s.n_runs], s.n_runs, s.n, list, s.n_index});
+    }
+  }
+  std::vector<HeadCache> heads;
+
+ private:
+  const void* copy(const void* from, size_t bytes) {
+    blocks_.push_back(std::make_unique<Guarded<uint8_t>>(static_cast<const uint8_t*>(from), bytes));
+    return blocks_.back()->data();
+  }
+  std::vector<std::unique_ptr<Guarded<uint8_t>>> blocks_;
+  std::vector<Run> runs_;
+};
+
+}  // namespace
+
+/// q, out f32 [n, n_heads, group, d]; the last n slots are the new ones.
+extern "C" RKV_API void rkvt_attend_prefill(int32_t level, int32_t threads, const CacheShape* s, const int32_t* runs,
+                                            const uint8_t* k, const uint8_t* v, const int32_t* positions,
+                                            const float* q, int32_t n, int32_t sliding_window, float* out) {
+  ThreadPool pool(threads);
+  const Caches caches(*s, runs, k, v, positions, nullptr);
+  const size_t floats = static_cast<size_t>(n) * s->n_heads * s->group * s->d;
+  Guarded<float> queries(q, floats), result(nullptr, floats);
+  cpu::attend_prefill(pool, static_cast<CpuLevel>(level), queries.data(), n, caches.heads, s->group, s->d,
+                      static_cast<DType>(s->kv), sliding_window, result.data());
+  result.copy_to(out);
+}
+
+/// One decode step: with a plan select, then attend; without one attend densely. q, out f32 [n_heads, group, d];
+/// selected i32 [n_heads, n_lists, top_k], n_selected i32 [n_heads, n_lists]; counters i64 [n_heads, 3]: bytes read to
+/// score, bytes read to attend, tokens attended.
+extern "C" RKV_API void rkvt_decode(int32_t level, int32_t threads, const CacheShape* s, const int32_t* runs,
+                                    const uint8_t* k, const uint8_t* v, const int32_t* positions, const int32_t* index,
+                                    const float* q, const rkv_plan* plan, int32_t first, int32_t* selected,
+                                    int32_t* n_selected, int64_t* counters, float* out) {
+  ThreadPool pool(threads);
+  const Caches caches(*s, runs, k, v, positions, index);
+  const auto cpu_level = static_cast<CpuLevel>(level);
+  const auto kv = static_cast<DType>(s->kv);
+  const bool pages = plan != nullptr && plan->select == RKV_SELECT_PAGES;
+  const int n_lists = plan != nullptr && plan->rank == RKV_RANK_PER_HEAD ? s->group : 1;
+
+  std::vector<std::unique_ptr<Guarded<uint8_t>>> planes;
+  std::vector<Bounds> bounds;
+  for (const HeadCache& cache : caches.heads) {
+    const int pitch = pages ? (cache.candidates() - 1) / plan->page_size + 1 : 0;
+    planes.push_back(std::make_unique<Guarded<uint8_t>>(nullptr, size_t{2} * s->d * pitch * element_bytes(kv)));
+    bounds.push_back({planes.back()->data(), pitch, pages ? plan->page_size : 1});
+  }
+  if (pages) cpu::build_bounds(pool, cpu_level, caches.heads, bounds, 0, s->d, kv);
+
+  const size_t floats = static_cast<size_t>(s->group) * s->d, list = plan != nullptr ? n_lists * plan->top_k : 0;
+  Guarded<float> queries(q, floats * s->n_heads), result(nullptr, floats * s->n_heads);
+  Guarded<int32_t> lists(nullptr, list * s->n_heads);
+  std::vector<DecodeHead> heads;
+  for (int h = 0; h < s->n_heads; h++)
+    heads.push_back({caches.heads[h], bounds[h], queries.data() + h * floats, result.data() + h * floats, plan,
+                     plan != nullptr, first, lists.data() + h * list, n_selected + h * n_lists, 0, 0, 0});
+  if (plan != nullptr) cpu::select(pool, cpu_level, heads, s->group, s->d, kv);
+  cpu::attend(pool, cpu_level, heads, s->group, s->d, kv);
+  result.copy_to(out);
+  lists.copy_to(selected);
+  for (int h = 0; h < s->n_heads; h++) {
+    counters[3 * h] = heads[h].score_read_bytes;
+    counters[3 * h + 1] = heads[h].attend_read_bytes;
+    counters[3 * h + 2] = heads[h].tokens_attended;
+  }
+}
+
+/// q f32 [n_heads, window, group, d], with `gap` unused floats after every token; score f32 [n_heads, n - window].
+extern "C" RKV_API void rkvt_vote(int32_t level, int32_t threads, const CacheShape* s, const int32_t* runs,
+                                  const uint8_t* k, const int32_t* positions, const float* q, int32_t gap,
+                                  int32_t window, int32_t sliding_window, float* score) {
+  ThreadPool pool(threads);
+  const Caches caches(*s, runs, k, nullptr, positions, nullptr);
+  const int stride = s->group * s->d + gap;
+  const size_t queries = static_cast<size_t>(window) * stride, votes = s->n - window;
+  Guarded<float> result(nullptr, votes * s->n_heads);
+  std::vector<VoteHead> heads;
+  for (int h = 0; h < s->n_heads; h++)
+    heads.push_back({caches.heads[h], q + h * queries, stride, window, sliding_window, result.data() + h * votes});
+  cpu::vote(pool, static_cast<CpuLevel>(level), heads, s->group, s->d, static_cast<DType>(s->kv));
+  result.copy_to(score);
+}
+
+/// score f32 [n_heads, n], kept i32 [n_heads, keep].
+extern "C" RKV_API void rkvt_keep_best(int32_t threads, const float* score, int32_t n_heads, int32_t n, int32_t keep,
+                                       int32_t sinks, int32_t pool_kind, int32_t pool_width, int32_t* kept) {
+  ThreadPool pool(threads);
+  std::vector<KeepHead> heads;
+  for (int h = 0; h < n_heads; h++)
+    heads.push_back({score + static_cast<size_t>(h) * n, n, keep, sinks, pool_kind, pool_width,
+                     kept + static_cast<size_t>(h) * keep});
+  cpu::keep_best(pool, heads);
+}
+
+/// Of head 0: slots i32 [n]; k_out, v_out [n, d] of the KV dtype, position_out i32 [n].
+extern "C" RKV_API void rkvt_gather(int32_t threads, const CacheShape* s, const int32_t* runs, const uint8_t* k,
+                                    const uint8_t* v, const int32_t* positions, const int32_t* slots, int32_t n,
+                                    uint8_t* k_out, uint8_t* v_out, int32_t* position_out) {
+  ThreadPool pool(threads);
+  const Caches caches(*s, runs, k, v, positions, nullptr);
+  cpu::gather(pool, caches.heads[0], slots, n, s->d, static_cast<DType>(s->kv), k_out, v_out, position_out);
+}
+
+/// planes [n_heads, 2, d, pitch] of the KV dtype, in and out.
+extern "C" RKV_API void rkvt_build_bounds(int32_t level, int32_t threads, const CacheShape* s, const int32_t* runs,
+                                          const uint8_t* k, const int32_t* positions, const int32_t* index,
+                                          int32_t page_size, int32_t pitch, int32_t from, uint8_t* planes) {
+  ThreadPool pool(threads);
+  const Caches caches(*s, runs, k, nullptr, positions, index);
+  const auto kv = static_cast<DType>(s->kv);
+  std::vector<Bounds> bounds;
+  for (int h = 0; h < s->n_heads; h++)
+    bounds.push_back({planes + static_cast<size_t>(h) * 2 * s->d * pitch * element_bytes(kv), pitch, page_size});
+  cpu::build_bounds(pool, static_cast<CpuLevel>(level), caches.heads, bounds, from, s->d, kv);
+}
