@@ -16,7 +16,12 @@ export interface FileTensor {
 
 /** @throws {RunError} always: one line that names the file, then what was wanted and found. */
 export function refuse(path: string, problem: string): never {
-  throw new RunError(`Cannot read ${path}: ${problem}`);
+  throw oneLineError(`Cannot read ${path}: ${problem}`);
+}
+
+/** A RunError whose text may quote a file: line breaks and terminal codes that a hostile one has put there are gone. */
+export function oneLineError(text: string): RunError {
+  return new RunError(text.replaceAll(/\p{Cc}+/gu, " "));
 }
 
 /** A value for an error message: short, on one line, recognisable. */

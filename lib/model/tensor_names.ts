@@ -1,7 +1,6 @@
 /** What the tensors of a file are for: a table of names per format, and the check that a model is complete. */
-import { RunError } from "../error.ts";
 import { BLOCKS } from "./dtype.ts";
-import { type FileTensor, showShape } from "./model_file.ts";
+import { type FileTensor, oneLineError, showShape } from "./model_file.ts";
 import { type DType, DTYPES, type ModelConfig, type Role, type TensorRef } from "./types.ts";
 
 interface NameTable {
@@ -146,7 +145,7 @@ export function assignRoles(
   }
   for (const { name, path: file } of files) {
     if (known.has(name) || table.harmless.test(name)) continue;
-    throw new RunError(
+    throw oneLineError(
       `Cannot load tensor "${name}" of ${file}: the parts of a ${config.architecture} model with ${config.nLayers} ` +
         `layers are known, this is none of them and may change the computation`,
     );
@@ -154,7 +153,7 @@ export function assignRoles(
   const missing = [...absent];
   if (missing.length > 0) {
     const more = missing.length > MAX_LISTED ? ` and ${missing.length - MAX_LISTED} more` : "";
-    throw new RunError(
+    throw oneLineError(
       `Cannot load ${path}: tensors must be complete: missing ${missing.slice(0, MAX_LISTED).join(", ")}${more}`,
     );
   }
@@ -200,5 +199,5 @@ function isDType(dtype: string): dtype is DType {
 }
 
 function refuseTensor({ name, path }: FileTensor, expected: string, found: string): never {
-  throw new RunError(`Cannot load tensor "${name}" of ${path}: expected ${expected}, found ${found}`);
+  throw oneLineError(`Cannot load tensor "${name}" of ${path}: expected ${expected}, found ${found}`);
 }

