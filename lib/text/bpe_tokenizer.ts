@@ -51,16 +51,16 @@ export class BpeTokenizer implements Tokenizer {
   readonly eosIds: readonly number[];
   readonly #parts: BpeParts;
   readonly #added: AddedTokens;
-  readonly #userDefined: ReadonlyMap<number, string>;
+  readonly #addedTexts: ReadonlyMap<number, string>;
   readonly #bytes = new Map<number, Uint8Array>();
   readonly #cache = new Map<string, readonly number[]>();
-  /** What encoding needs beyond the parts, built on first use: most runs of the tool load one vocabulary for a few words. */
+  /** Built with the first text: commands that only look at a model do without. */
   #encoder: Encoder | undefined;
 
   constructor(parts: BpeParts) {
     this.#parts = parts;
     this.#added = new AddedTokens(parts.added);
-    this.#userDefined = new Map(parts.added.map(({ id, text }) => [id, text]));
+    this.#addedTexts = new Map(parts.added.map(({ id, text }) => [id, text]));
     this.vocabSize = parts.vocabulary.size;
     this.bosId = parts.bosId;
     this.addBos = parts.addBos && parts.bosId !== null;
@@ -107,7 +107,7 @@ export class BpeTokenizer implements Tokenizer {
   #decodePiece(id: number): Uint8Array {
     const { vocabulary, alphabet } = this.#parts;
     const piece = vocabulary.pieces[id] ?? "";
-    const added = this.#userDefined.get(id);
+    const added = this.#addedTexts.get(id);
     if (added !== undefined) return utf8.encode(added);
     if (vocabulary.kinds[id] === TokenKind.byte) return Uint8Array.of(parseInt(piece.slice(3, 5), 16));
     if (alphabet.kind === "bytes") return bytesOfPiece(piece) ?? utf8.encode(piece);

@@ -30,7 +30,7 @@ export function jsonTokenizer(source: HuggingFaceText): BpeTokenizer {
   const merges = mergesOf(model["merges"]);
   const unk = model["unk_token"];
   const templateBos = firstTokenOf(tokenizer["post_processor"], vocabulary);
-  const bosId = namedToken(tokenizerConfig, "bos_token", vocabulary, templateBos ?? source.configBos);
+  const bosId = templateBos ?? namedToken(tokenizerConfig, "bos_token", vocabulary, source.configBos);
   const addBos = tokenizerConfig["add_bos_token"];
   const declaredEnds = [
     ...numbersOf(generationConfig["eos_token_id"]),

@@ -83,7 +83,8 @@ Deno.test("templates see the texts of the special tokens", () => {
   assert.equal(loadText(source({ template, config: without })).chat?.render([]), "|</s>");
 });
 
-Deno.test("templates find tools and documents defined but empty", () => {
-  const template = "{{ tools is none }} {{ tools is defined }} {{ documents is none }}";
-  assert.equal(new JinjaChatTemplate(template, { bos_token: "", eos_token: "" }).render([]), "true true true");
+Deno.test("templates find tools and documents defined but empty, and can ask for the date", () => {
+  const render = (template: string) => new JinjaChatTemplate(template, { bos_token: "", eos_token: "" }).render([]);
+  assert.equal(render("{{ tools is none }} {{ tools is defined }} {{ documents is none }}"), "true true true");
+  assert.match(render("{{ strftime_now('%d %b %Y') }}"), /^\d\d [A-Z][a-z]{2} \d{4}$/);
 });

@@ -76,6 +76,12 @@ Deno.test("add_bos_token of the file decides over what the family usually does",
   assert.deepEqual(byteLevel({ pre: "llama-bpe", bos_token_id: 5 }).encode(""), [5]);
 });
 
+Deno.test("bosId is what the post-processor adds, else what the configuration names", () => {
+  assert.equal(fromJson("llama2", { tokenizerConfig: { bos_token: null }, configBos: 7 }).bosId, 1);
+  assert.equal(fromJson("qwen2", { configBos: 7 }).bosId, 7);
+  assert.equal(fromJson("qwen2", { tokenizerConfig: { bos_token: null }, configBos: 7 }).bosId, null);
+});
+
 Deno.test("encode() reads special tokens in the text only when allowed; user-defined ones always", () => {
   const tokenizer = byteLevel();
   assert.deepEqual(tokenizer.encode("ab<|im_end|> ab<user>"), [3, 6, 4, 7]);
