@@ -73,8 +73,8 @@ inline F fma_sub_add(F a, F b, F c) { return _mm256_fmaddsub_ps(a, b, c); }
 inline void load_pairs(const float* p, F& even, F& odd) {
   const F low = _mm256_permute2f128_ps(load(p), load(p + kLanes), 0x20);
   const F high = _mm256_permute2f128_ps(load(p), load(p + kLanes), 0x31);
-  even = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(low, high, 0x88)), 0xd8));
-  odd = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(low, high, 0xdd)), 0xd8));
+  even = _mm256_shuffle_ps(low, high, 0x88);
+  odd = _mm256_shuffle_ps(low, high, 0xdd);
 }
 #endif
 
