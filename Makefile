@@ -82,12 +82,12 @@ demo: all model
 TEST_PERMISSIONS := --allow-read --allow-write --allow-env --allow-run --allow-net=127.0.0.1,localhost \
                     --allow-ffi=$(BUILD)/librocketkv.so,$(BUILD)/librkv_test.so
 test: all testlib check model
-	$(DENO) test --frozen $(TEST_PERMISSIONS) test/
+	$(DENO) test --frozen --cached-only $(TEST_PERMISSIONS) test/
 
 check: setup .tools/clang-format.stamp
 	$(DENO) fmt --quiet --check
 	$(DENO) lint --quiet
-	$(DENO) check --quiet --frozen cli lib scripts test
+	$(DENO) check --quiet --frozen --cached-only cli lib scripts test
 	scripts/check_sources.sh
 
 fmt: setup .tools/clang-format.stamp
