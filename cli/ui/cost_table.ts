@@ -1,4 +1,5 @@
 import type { Engine } from "../../lib/engine/engine.ts";
+import { formatPlan } from "../../lib/methods/format.ts";
 import type { GenerateRecord } from "../../lib/engine/generate.ts";
 import { bytesPerStep } from "../../lib/engine/cost.ts";
 import { formatBytes, formatCount, formatDuration, plural, threeDigits } from "./format.ts";
@@ -14,7 +15,11 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
   return factTable([
     ["model", `${engine.source.name}, loaded in ${formatDuration(engine.loadMs)}`],
     ["device", `${engine.device.name}, ${plural(engine.model.usage().threads, "thread")}`],
-    ["method", `${record.method}, budget ${formatCount(record.tokenBudget)} tokens`],
+    ["method", `${record.method}: ${formatPlan(record.plan)}`],
+    [
+      "budget",
+      `${formatCount(record.tokenBudget)} tokens per KV head and step, spent ${threeDigits(cost.measuredBudget)}`,
+    ],
     ["prompt", `${plural(record.promptIds.length, "token")}, ${formatCount(record.prefillTokensPerSecond)} tokens/s`],
     ["answer", `${plural(record.generatedIds.length, "token")}, ended by ${record.finishReason}`],
     ["first token", formatDuration(record.ttftMs)],
@@ -23,7 +28,9 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
     ["kept", `${kept} of ${formatCount(record.promptIds.length)} tokens per KV head`],
     [
       "KV cache",
-      `${formatBytes(cost.kvBytes)} and ${formatBytes(cost.auxBytes)} beside it, peak ${formatBytes(cost.kvPeakBytes)}`,
+      `${formatBytes(cost.kvBytes)} and ${formatBytes(cost.auxBytes)} of page bounds and indices, peak ${
+        formatBytes(cost.kvPeakBytes)
+      }`,
     ],
     [
       "read per step",
@@ -31,7 +38,6 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
         formatBytes(cost.scoreReadBytes)
       }, attention ${formatBytes(cost.attendReadBytes)}`,
     ],
-    ["budget spent", `${threeDigits(cost.measuredBudget)} tokens per KV head and step`],
   ]);
 }
 

@@ -49,7 +49,7 @@ export function planTable(forecasts: readonly Forecast[]): string {
     "dims",
     "top-k",
     "stored",
-    "beside it",
+    "bounds",
     "read/step",
     "of full",
     "peak memory",

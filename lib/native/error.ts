@@ -51,6 +51,8 @@ export function check(status: number, err: Bytes, action: string): void {
   if (status === 0) return;
   const name = STATUSES[status] ?? "INTERNAL";
   if (name === "CANCELLED") throw new DOMException(`Stopped: ${action}`, "AbortError");
-  const message = `Cannot ${action}: ${ERROR.unpack(err).message || name.toLowerCase()}`;
+  const text = ERROR.unpack(err).message || name.toLowerCase();
+  // Some of the library's messages say already what was attempted, more precisely than we can.
+  const message = text.startsWith("cannot ") ? `C${text.slice(1)}` : `Cannot ${action}: ${text}`;
   throw DEFECTS.has(name) ? new NativeDefect(name, message) : new NativeError(name, message);
 }

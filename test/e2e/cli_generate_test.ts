@@ -16,7 +16,7 @@ Deno.test("generate prints the text on stdout and, with --stats, the cost on std
   assert(plain.stdout.endsWith("\n"));
   const told = await rocketkv(["generate", "-m", model.path, "-p", PROMPT, "-n", "8", "--stats"]);
   assert.equal(told.stdout, plain.stdout);
-  for (const fact of ["first token", "kept", "read per step", "budget spent"]) assert(told.stderr.includes(fact));
+  for (const fact of ["first token", "kept", "read per step", "spent"]) assert(told.stderr.includes(fact));
 });
 
 Deno.test("generate --json gives one record that adds up", async () => {

@@ -38,7 +38,7 @@ for (const [args, code, line] of MISTAKES) {
   Deno.test(`rocketkv ${args.join(" ")} says in one line what is wrong`, async () => {
     const outcome = await rocketkv(args);
     assert.deepEqual([outcome.code, outcome.stdout], [code, ""]);
-    assert.match(outcome.stderr, line);
+    assert.match(outcome.stderr.trimEnd(), line);
     assert.equal(outcome.stderr.indexOf("\n"), outcome.stderr.length - 1, `more than one line: ${outcome.stderr}`);
   });
 }

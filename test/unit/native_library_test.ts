@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chooseDevice } from "../../lib/engine/device.ts";
 import { checkNative } from "../../lib/engine/diagnosis.ts";
 import { RunError, UsageError } from "../../lib/error.ts";
-import { type Device, Library } from "../../lib/native/library.ts";
+import { ABI_VERSION, type Device, Library } from "../../lib/native/library.ts";
 
 Deno.test("Library.open() says what to do when the file is missing", () => {
   assert.throws(
@@ -11,15 +11,40 @@ Deno.test("Library.open() says what to do when the file is missing", () => {
   );
 });
 
-Deno.test("Library.open() says why a file is no library", () => {
+/** What Library.open() throws in a process that may load anything, as `name: message`. */
+async function openElsewhere(path: string): Promise<string> {
+  const library = new URL("../../lib/native/library.ts", import.meta.url);
+  const code = `const { Library } = await import("${library}");` +
+    `try { Library.open("${path}") } catch (error) { console.log(error.name + ": " + error.message) }`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", "--quiet", code] }).output();
+  return new TextDecoder().decode(stdout).trimEnd();
+}
+
+Deno.test("Library.open() says why a file is no library", async () => {
   const path = Deno.makeTempFileSync({ suffix: ".so" });
   Deno.writeTextFileSync(path, "not a library");
-  assert.throws(() => Library.open(path), {
-    name: "RunError",
-    message: /^Cannot load the library: .*: build it again with make$/,
-  });
-  assert.deepEqual(checkNative(path).map(({ state }) => state), ["broken"]);
+  assert.match(await openElsewhere(path), /^RunError: Cannot load the library: .*: build it again with make$/);
   Deno.removeSync(path);
+});
+
+Deno.test("Library.open() refuses another ABI version and names both", async () => {
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/other.so`;
+  Deno.writeTextFileSync(`${folder}/other.c`, "int rkv_abi_version(void) { return 999; }");
+  const built = await new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", path, `${folder}/other.c`] }).output();
+  assert(built.success);
+  assert.equal(
+    await openElsewhere(path),
+    `RunError: Cannot use ${path}: expected ABI version ${ABI_VERSION}, found 999: rebuild it with make`,
+  );
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("checkNative() reports a library that is missing as broken", () => {
+  assert.deepEqual(checkNative("/no/such/librocketkv.so").map(({ name, state }) => [name, state]), [[
+    "library",
+    "broken",
+  ]]);
 });
 
 Deno.test("devices() begins with a usable CPU", () => {
