@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rocketkv, tinyGgufFile } from "./cli_process.ts";
+import { rocketkv, spawn, tinyGgufFile } from "./cli_process.ts";
 
 const chat = (model: string, lines: string[], ...args: string[]) =>
   rocketkv(["chat", "-m", model, "-n", "6", ...args], { stdin: lines.join("\n") + "\n" });
@@ -110,4 +110,38 @@ Deno.test("/stats tells the size of the history and /exit ends at once", async (
   const { code, stderr } = await chat(model.path, ["hello", "/stats", "/exit", "not answered"]);
   assert.equal(code, 0);
   assert.match(stderr, /history +2 messages, \d+ tokens/);
+});
+
+const write = async (child: Deno.ChildProcess, text: string) => {
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  writer.releaseLock();
+};
+
+Deno.test("Ctrl-C stops the answer and the conversation goes on", async () => {
+  using model = tinyGgufFile();
+  const child = spawn(["chat", "-m", model.path, "-n", "1000000", "--allow-long"]);
+  await write(child, "hello\n");
+  const reader = child.stdout.getReader();
+  await reader.read();
+  child.kill("SIGINT");
+  await write(child, "/stats\n/exit\n");
+  while (!(await reader.read()).done);
+  const stderr = await new Response(child.stderr).text();
+  await child.stdin.close();
+  assert.equal((await child.status).code, 0, stderr);
+  assert.match(stderr, /history +2 messages/);
+});
+
+Deno.test("Ctrl-C without an answer to stop leaves with 130", async () => {
+  using model = tinyGgufFile();
+  const child = spawn(["chat", "-m", model.path]);
+  await write(child, "/help\n");
+  const reader = child.stderr.getReader();
+  await reader.read();
+  child.kill("SIGINT");
+  while (!(await reader.read()).done);
+  await child.stdout.cancel();
+  assert.equal((await child.status).code, 130);
+  await child.stdin.close().catch(() => {}); // its reader is gone
 });
