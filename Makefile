@@ -78,11 +78,9 @@ model: setup $(BUILD)/rocketkv
 demo: all model
 	@scripts/demo.sh
 
-# Tests may write (temporary folders), run programs (the launcher), and talk to themselves over the loopback.
-TEST_PERMISSIONS := --allow-read --allow-write --allow-env --allow-run --allow-net=127.0.0.1,localhost \
-                    --allow-ffi=$(BUILD)/librocketkv.so,$(BUILD)/librkv_test.so
+# All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
 test: all testlib check model
-	$(DENO) test --frozen --cached-only $(TEST_PERMISSIONS) test/
+	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp
 	$(DENO) fmt --quiet --check
