@@ -9,9 +9,11 @@ import { openModel } from "../../lib/model/open_model.ts";
 import { loadText } from "../../lib/text/load_text.ts";
 import fixture from "../fixtures/smollm2/logits.json" with { type: "json" };
 
-// The fixture is float64 (scripts/make_smollm2_fixture.py), which also measured how far the roundings that the kernels
-// make move the logits: `fixture.rounding`. Twice that is allowed, as other roundings fall in another order.
-const { bf16, int8 } = fixture.rounding;
+// The fixture is float64 (scripts/make_smollm2_fixture.py), which also measured how far int8 activations in every matrix
+// and a bf16 cache move the logits. A decode step makes those roundings, in another order: twice that is allowed. In a
+// prefill only the last token's last layer and LM head are int8, the rest is finer: that much is allowed once.
+const { int8 } = fixture.rounding;
+const TWICE = { max: 2 * int8.max, rms: 2 * int8.rms };
 
 interface Wanted {
   readonly position: number;
@@ -47,8 +49,7 @@ Deno.test("SmolLM2's logits after prefill equal an independent float64 model's a
   for (const wanted of fixture.logits) {
     using session = NativeSession.create(model);
     await session.prefill(fixture.prompt.tokens.slice(0, wanted.position + 1));
-    // Chunks of up to 16 tokens go through the int8 kernels of decoding.
-    assertClose(session.logits(), wanted, wanted.position < 16 ? int8 : bf16, "prefill");
+    assertClose(session.logits(), wanted, int8, "prefill");
   }
 });
 
@@ -58,7 +59,7 @@ Deno.test("SmolLM2's logits after a decode step equal an independent float64 mod
     using session = NativeSession.create(model);
     await session.prefill(fixture.prompt.tokens.slice(0, wanted.position), { plan: DENSE });
     await NativeSession.decode([session], [fixture.prompt.tokens[wanted.position]!]);
-    assertClose(session.logits(), wanted, int8, "decode");
+    assertClose(session.logits(), wanted, TWICE, "decode");
   }
 });
 
@@ -69,7 +70,7 @@ Deno.test("SmolLM2's logits are the same on every instruction set within their r
     using session = NativeSession.create(model);
     await session.prefill(fixture.prompt.tokens.slice(0, 511), { plan: DENSE });
     await NativeSession.decode([session], [fixture.prompt.tokens[511]!]);
-    assertClose(session.logits(), wanted, int8, `level ${cpuLevel}`);
+    assertClose(session.logits(), wanted, TWICE, `level ${cpuLevel}`);
   }
 });
 
