@@ -1,7 +1,7 @@
 import type { Conversation } from "../lib/engine/conversation.ts";
 import { loadConversation, saveConversation } from "../lib/engine/conversation_file.ts";
 import { RunError } from "../lib/error.ts";
-import { nearest } from "../lib/methods/nearest.ts";
+import { nearest } from "../lib/nearest.ts";
 import { formatBytes, formatCount, formatDuration, plural, threeDigits } from "./ui/format.ts";
 import { note } from "./ui/output.ts";
 import { factTable } from "./ui/table.ts";

@@ -4,7 +4,7 @@ import { UsageError } from "../error.ts";
 import { full } from "./full.ts";
 import { hsa } from "./hsa.ts";
 import type { Method } from "./method.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { oracle } from "./oracle.ts";
 import { oracleGroup } from "./oracle_group.ts";
 import { quest } from "./quest.ts";

@@ -2,7 +2,7 @@
 
 import { UsageError } from "../error.ts";
 import type { Method, Parameter } from "./method.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 
 type Settings = Readonly<Record<string, number>>;
 type Named = Pick<Method, "name" | "parameters">;

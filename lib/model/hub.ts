@@ -1,6 +1,6 @@
 /** Getting models by name: pull them once, then open them like any file. */
 import { RunError, UsageError } from "../error.ts";
-import { nearest } from "../methods/nearest.ts";
+import { nearest } from "../nearest.ts";
 import { download, type DownloadOptions } from "./download.ts";
 import { ConnectionLost } from "./http.ts";
 import { findRepository, hubHeaders, type RemoteFile } from "./huggingface.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { nearest } from "../../lib/methods/nearest.ts";
+import { nearest } from "../../lib/nearest.ts";
 import { findMethod } from "../../lib/methods/registry.ts";
 import { decodeTail, parseSettings } from "../../lib/methods/settings.ts";
 
