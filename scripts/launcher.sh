@@ -39,6 +39,7 @@ main=$root/cli/main.ts
 case $command in
   pull) set -- --allow-net --allow-run=python3 "--allow-write=$cache" "$main" "$@" ;;
   chat) set -- --allow-write "$main" "$@" ;; # a conversation is saved wherever the user says
+  doctor) set -- --allow-sys=statfs "$main" "$@" ;; # free disk space
   *) set -- "$main" "$@" ;;
 esac
 

@@ -61,14 +61,14 @@ typedef enum { RKV_CPU = 0, RKV_CUDA = 1 } rkv_device_kind;
 
 typedef struct {
   uint32_t struct_size;
-  int32_t kind;          /* rkv_device_kind */
-  int32_t usable;        /* 0: see `detail` for the reason */
-  int32_t threads;       /* CPU: hardware threads this process may use; CUDA: multiprocessors */
-  int64_t memory_total;  /* bytes */
-  int64_t memory_free;   /* bytes */
+  int32_t kind;         /* rkv_device_kind */
+  int32_t usable;       /* 0: see `detail` for the reason */
+  int32_t threads;      /* CPU: hardware threads this process may use; CUDA: multiprocessors */
+  int64_t memory_total; /* bytes */
+  int64_t memory_free;  /* bytes */
   char name[128];
-  char arch[128];        /* CPU: instruction sets that will be used, e.g. "avx512+vnni+bf16"; CUDA: "sm_90" */
-  char detail[256];      /* why it cannot be used, or empty */
+  char arch[128];   /* CPU: instruction sets that will be used, e.g. "avx512+vnni+bf16"; CUDA: "sm_90" */
+  char detail[256]; /* why it cannot be used, or empty */
 } rkv_device_desc;
 
 /** RKV_ABI_VERSION of the library that was loaded. */
@@ -109,23 +109,23 @@ typedef enum {
 
 /** What a tensor is for. Weights are [rows, cols] = [out, in], row-major; vectors are [1, n]. */
 typedef enum {
-  RKV_EMBED = 0,       /* [vocab_size, dim] */
-  RKV_FINAL_NORM = 1,  /* [1, dim] */
-  RKV_LM_HEAD = 2,     /* [vocab_size, dim]; load the embedding's bytes again when it is tied */
-  RKV_ATTN_NORM = 3,   /* [1, dim] */
-  RKV_WQ = 4,          /* [n_heads * head_dim, dim] */
-  RKV_WK = 5,          /* [n_kv_heads * head_dim, dim] */
-  RKV_WV = 6,          /* [n_kv_heads * head_dim, dim] */
-  RKV_WO = 7,          /* [dim, n_heads * head_dim] */
-  RKV_BQ = 8,          /* [1, n_heads * head_dim], only with qkv_bias */
-  RKV_BK = 9,          /* [1, n_kv_heads * head_dim], only with qkv_bias */
-  RKV_BV = 10,         /* [1, n_kv_heads * head_dim], only with qkv_bias */
-  RKV_Q_NORM = 11,     /* [1, head_dim], only with qk_norm */
-  RKV_K_NORM = 12,     /* [1, head_dim], only with qk_norm */
-  RKV_FFN_NORM = 13,   /* [1, dim] */
-  RKV_W_GATE = 14,     /* [hidden_dim, dim] */
-  RKV_W_UP = 15,       /* [hidden_dim, dim] */
-  RKV_W_DOWN = 16      /* [dim, hidden_dim] */
+  RKV_EMBED = 0,      /* [vocab_size, dim] */
+  RKV_FINAL_NORM = 1, /* [1, dim] */
+  RKV_LM_HEAD = 2,    /* [vocab_size, dim]; load the embedding's bytes again when it is tied */
+  RKV_ATTN_NORM = 3,  /* [1, dim] */
+  RKV_WQ = 4,         /* [n_heads * head_dim, dim] */
+  RKV_WK = 5,         /* [n_kv_heads * head_dim, dim] */
+  RKV_WV = 6,         /* [n_kv_heads * head_dim, dim] */
+  RKV_WO = 7,         /* [dim, n_heads * head_dim] */
+  RKV_BQ = 8,         /* [1, n_heads * head_dim], only with qkv_bias */
+  RKV_BK = 9,         /* [1, n_kv_heads * head_dim], only with qkv_bias */
+  RKV_BV = 10,        /* [1, n_kv_heads * head_dim], only with qkv_bias */
+  RKV_Q_NORM = 11,    /* [1, head_dim], only with qk_norm */
+  RKV_K_NORM = 12,    /* [1, head_dim], only with qk_norm */
+  RKV_FFN_NORM = 13,  /* [1, dim] */
+  RKV_W_GATE = 14,    /* [hidden_dim, dim] */
+  RKV_W_UP = 15,      /* [hidden_dim, dim] */
+  RKV_W_DOWN = 16     /* [dim, hidden_dim] */
 } rkv_role;
 
 typedef struct {
@@ -134,8 +134,8 @@ typedef struct {
   int32_t dim;
   int32_t hidden_dim;
   int32_t n_heads;
-  int32_t n_kv_heads;       /* divides n_heads */
-  int32_t head_dim;         /* 8 .. 256, a multiple of 8; n_heads * head_dim need not be dim */
+  int32_t n_kv_heads; /* divides n_heads */
+  int32_t head_dim;   /* 8 .. 256, a multiple of 8; n_heads * head_dim need not be dim */
   int32_t vocab_size;
   int32_t max_context;      /* positions the model was made for; a limit of the caller, not of the library */
   int32_t rope_dims;        /* leading dims of a head that are rotated; even, <= head_dim */
@@ -144,9 +144,9 @@ typedef struct {
   int32_t qkv_bias;         /* 1: BQ, BK, BV are loaded */
   int32_t qk_norm;          /* 1: Q_NORM, K_NORM are loaded; RMS norm per head before RoPE */
   float norm_eps;
-  float rope_attn_factor;   /* multiplies cos and sin; 1 for all but YaRN-like scalings */
-  int32_t threads;          /* CPU worker threads, 0 = all that the process may use */
-  int32_t cpu_level;        /* highest instruction set used: 0 auto, 1 AVX2, 2 AVX-512 + VNNI, 3 + BF16 */
+  float rope_attn_factor; /* multiplies cos and sin; 1 for all but YaRN-like scalings */
+  int32_t threads;        /* CPU worker threads, 0 = all that the process may use */
+  int32_t cpu_level;      /* highest instruction set used: 0 auto, 1 AVX2, 2 AVX-512 + VNNI, 3 + BF16 */
 } rkv_model_config;
 
 /**
@@ -158,8 +158,8 @@ typedef struct {
  * @param device    Index as in rkv_device_info().
  * @param out_model Out: handle, to be freed with rkv_model_free().
  */
-RKV_API int32_t rkv_model_create(const rkv_model_config* config, const double* inv_freq, int32_t n_freq,
-                                 int32_t device, uint64_t* out_model, rkv_error* err);
+RKV_API int32_t rkv_model_create(const rkv_model_config* config, const double* inv_freq, int32_t n_freq, int32_t device,
+                                 uint64_t* out_model, rkv_error* err);
 
 /**
  * Tell the model where one tensor lies in a file. The file is mapped once and must not change while it is in use.
@@ -186,9 +186,9 @@ RKV_API int32_t rkv_model_free(uint64_t model, rkv_error* err);
 
 typedef struct {
   uint32_t struct_size;
-  int32_t kv_dtype;      /* RKV_BF16 or RKV_F32 */
-  int32_t chunk_tokens;  /* prompt tokens that go through a layer at a time, 0 = default */
-  int32_t trace;         /* 1: remember what every decode step selected, for rkv_trace_selected() */
+  int32_t kv_dtype;     /* RKV_BF16 or RKV_F32 */
+  int32_t chunk_tokens; /* prompt tokens that go through a layer at a time, 0 = default */
+  int32_t trace;        /* 1: remember what every decode step selected, for rkv_trace_selected() */
 } rkv_session_options;
 
 /** Create an empty sequence. State: EMPTY. */
@@ -251,38 +251,38 @@ typedef enum {
 typedef struct {
   uint32_t struct_size;
   /* evict: once, after prefill (and again after the prefill of every later turn) */
-  int32_t evict;         /* rkv_evict_kind */
-  int32_t keep;          /* tokens kept per KV head; nothing happens when no more than that are cached */
-  int32_t window;        /* SNAPKV: observation window, 1 .. RKV_MAX_WINDOW, <= keep; its tokens are always kept */
-  int32_t pool;          /* SNAPKV: rkv_pool_kind */
-  int32_t pool_width;    /* SNAPKV: odd, 1 = no pooling */
-  int32_t sinks;         /* RECENT and SNAPKV: first positions that are always kept; sinks + window <= keep */
-  int32_t keep_history;  /* 1: drop nothing, decode on an index list of what would have been kept (RocketKV-MT) */
+  int32_t evict;        /* rkv_evict_kind */
+  int32_t keep;         /* tokens kept per KV head; nothing happens when no more than that are cached */
+  int32_t window;       /* SNAPKV: observation window, 1 .. RKV_MAX_WINDOW, <= keep; its tokens are always kept */
+  int32_t pool;         /* SNAPKV: rkv_pool_kind */
+  int32_t pool_width;   /* SNAPKV: odd, 1 = no pooling */
+  int32_t sinks;        /* RECENT and SNAPKV: first positions that are always kept; sinks + window <= keep */
+  int32_t keep_history; /* 1: drop nothing, decode on an index list of what would have been kept (RocketKV-MT) */
   /* select: at every decode step */
-  int32_t select;        /* rkv_select_kind */
-  int32_t page_size;     /* PAGES: consecutive cached tokens scored as one, >= 1 */
-  int32_t query_dims;    /* PAGES: dims read, 1 .. head_dim */
-  int32_t top_k;         /* PAGES, EXACT: tokens attended, >= 1; all of them when no more are cached */
-  int32_t rank;          /* rkv_rank_mode; PER_HEAD only with EXACT */
-  int32_t sign;          /* PAGES: rkv_sign_mode */
-  int32_t whole_pages;   /* PAGES: 1 = never take part of a page (rounds top_k down, at least one page) */
-  int32_t pin_sinks;     /* first positions that are always selected, within top_k */
-  int32_t pin_recent;    /* most recent tokens that are always selected, within top_k; 1 = the current token */
+  int32_t select;      /* rkv_select_kind */
+  int32_t page_size;   /* PAGES: consecutive cached tokens scored as one, >= 1 */
+  int32_t query_dims;  /* PAGES: dims read, 1 .. head_dim */
+  int32_t top_k;       /* PAGES, EXACT: tokens attended, >= 1; all of them when no more are cached */
+  int32_t rank;        /* rkv_rank_mode; PER_HEAD only with EXACT */
+  int32_t sign;        /* PAGES: rkv_sign_mode */
+  int32_t whole_pages; /* PAGES: 1 = never take part of a page (rounds top_k down, at least one page) */
+  int32_t pin_sinks;   /* first positions that are always selected, within top_k */
+  int32_t pin_recent;  /* most recent tokens that are always selected, within top_k; 1 = the current token */
   /* per step eviction */
-  int32_t step_keep;     /* RECENT: tokens cached per KV head after every step, the current one included; 0 = no limit */
+  int32_t step_keep; /* RECENT: tokens cached per KV head after every step, the current one included; 0 = no limit */
   /* layers that are left alone */
-  int32_t dense_layers;  /* first layers without eviction or selection */
+  int32_t dense_layers; /* first layers without eviction or selection */
 } rkv_plan;
 
 /** Bytes of one session's cache, before and after a compression. */
 typedef struct {
   uint32_t struct_size;
-  int32_t kept_min;       /* fewest tokens that a KV head can attend to after the call */
-  int32_t kept_max;       /* most tokens */
+  int32_t kept_min; /* fewest tokens that a KV head can attend to after the call */
+  int32_t kept_max; /* most tokens */
   int32_t reserved;
-  int64_t bytes_before;   /* K and V bytes of all layers, shared ones included */
+  int64_t bytes_before; /* K and V bytes of all layers, shared ones included */
   int64_t bytes_after;
-  int64_t bytes_aux;      /* page bounds and index lists */
+  int64_t bytes_aux; /* page bounds and index lists */
 } rkv_compress_report;
 
 /* ---------------------------------------------------------------------------------- prefill, compress, decode --- */
@@ -290,8 +290,8 @@ typedef struct {
 /**
  * Run tokens through the model, layer by layer, with dense attention over everything cached plus themselves.
  *
- * EMPTY, PREFILLED or READY -> PREFILLED; with a plan -> READY. On a later turn the tokens are appended to what is cached.
- * With a plan every layer is compressed as soon as it is done, so that at most one layer holds its full KV.
+ * EMPTY, PREFILLED or READY -> PREFILLED; with a plan -> READY. On a later turn the tokens are appended to what is
+ * cached. With a plan every layer is compressed as soon as it is done, so that at most one layer holds its full KV.
  * Afterwards the logits of the last token are kept in the session, for rkv_sample() and rkv_logits().
  *
  * @param tokens    i32 [n_tokens], each in [0, vocab_size).
@@ -308,14 +308,14 @@ RKV_API int32_t rkv_compress(uint64_t session, const rkv_plan* plan, rkv_compres
 
 typedef struct {
   uint32_t struct_size;
-  float temperature;      /* 0 = greedy */
-  int32_t top_k;          /* 0 = off */
-  float top_p;            /* 1 = off */
-  float min_p;            /* 0 = off: keep tokens with p >= min_p * the best p */
-  float repeat_penalty;   /* 1 = off: divides positive and multiplies negative logits of recent tokens */
-  int32_t repeat_last_n;  /* tokens looked back for the penalty */
+  float temperature;     /* 0 = greedy */
+  int32_t top_k;         /* 0 = off */
+  float top_p;           /* 1 = off */
+  float min_p;           /* 0 = off: keep tokens with p >= min_p * the best p */
+  float repeat_penalty;  /* 1 = off: divides positive and multiplies negative logits of recent tokens */
+  int32_t repeat_last_n; /* tokens looked back for the penalty */
   uint32_t reserved;
-  uint64_t seed;          /* with the token's position the only source of randomness */
+  uint64_t seed; /* with the token's position the only source of randomness */
 } rkv_sampler;
 
 /**
@@ -335,8 +335,8 @@ RKV_API int32_t rkv_sample(uint64_t session, const rkv_sampler* sampler, int32_t
  * @param samplers    May be NULL: rkv_sampler [n] (an array of structs).
  * @param tokens_out  Out, may be NULL when samplers is: i32 [n], drawn as by rkv_sample().
  */
-RKV_API int32_t rkv_decode(const uint64_t* sessions, const int32_t* tokens, int32_t n, float* logits,
-                           int64_t n_logits, const rkv_sampler* samplers, int32_t* tokens_out, rkv_error* err);
+RKV_API int32_t rkv_decode(const uint64_t* sessions, const int32_t* tokens, int32_t n, float* logits, int64_t n_logits,
+                           const rkv_sampler* samplers, int32_t* tokens_out, rkv_error* err);
 
 /** Copy the last logits of a session. @param logits Out: f32 [vocab_size]. */
 RKV_API int32_t rkv_logits(uint64_t session, float* logits, int32_t n_logits, rkv_error* err);
@@ -345,25 +345,25 @@ RKV_API int32_t rkv_logits(uint64_t session, float* logits, int32_t n_logits, rk
 
 typedef struct {
   uint32_t struct_size;
-  int32_t state;             /* 0 EMPTY, 1 PREFILLED, 2 READY */
-  int32_t n_tokens;          /* tokens seen: the position of the next one */
-  int32_t n_steps;           /* decode steps so far */
-  int64_t kv_bytes;          /* K and V that this session can reach, shared or its own */
-  int64_t kv_own_bytes;      /* K and V allocated by this session and not shared with another */
-  int64_t kv_peak_bytes;     /* most K and V bytes alive at once during prefill and compression of this session */
-  int64_t aux_bytes;         /* page bounds, index lists */
-  int64_t query_bytes;       /* queries kept for votes */
-  int64_t score_read_bytes;  /* last step, all layers: bytes read to choose */
-  int64_t attend_read_bytes; /* last step, all layers: bytes of K and V read to attend */
-  int64_t tokens_attended;   /* last step: summed over layers and KV heads */
+  int32_t state;                   /* 0 EMPTY, 1 PREFILLED, 2 READY */
+  int32_t n_tokens;                /* tokens seen: the position of the next one */
+  int32_t n_steps;                 /* decode steps so far */
+  int64_t kv_bytes;                /* K and V that this session can reach, shared or its own */
+  int64_t kv_own_bytes;            /* K and V allocated by this session and not shared with another */
+  int64_t kv_peak_bytes;           /* most K and V bytes alive at once during prefill and compression of this session */
+  int64_t aux_bytes;               /* page bounds, index lists */
+  int64_t query_bytes;             /* queries kept for votes */
+  int64_t score_read_bytes;        /* last step, all layers: bytes read to choose */
+  int64_t attend_read_bytes;       /* last step, all layers: bytes of K and V read to attend */
+  int64_t tokens_attended;         /* last step: summed over layers and KV heads */
   int64_t total_score_read_bytes;  /* all steps */
   int64_t total_attend_read_bytes; /* all steps */
   /* nanoseconds since creation; a step shared by n sessions counts 1/n for each */
-  int64_t prefill_ns;        /* whole prefill calls, compression excluded */
+  int64_t prefill_ns; /* whole prefill calls, compression excluded */
   int64_t compress_ns;
   int64_t select_ns;
   int64_t attend_ns;
-  int64_t linear_ns;         /* everything else of a decode step: norms, projections, RoPE, FFN, LM head */
+  int64_t linear_ns; /* everything else of a decode step: norms, projections, RoPE, FFN, LM head */
   int64_t sample_ns;
 } rkv_session_stats;
 
@@ -389,12 +389,12 @@ RKV_API int32_t rkv_model_reset_peak(uint64_t model, rkv_error* err);
  * @param positions Out, may be NULL: i32 [capacity].
  * @param out_n     Out: how many there are; positions are written only if they fit.
  */
-RKV_API int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t kv_head, int32_t* positions,
-                                 int32_t capacity, int32_t* out_n, rkv_error* err);
+RKV_API int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t kv_head, int32_t* positions, int32_t capacity,
+                                 int32_t* out_n, rkv_error* err);
 
 /** Positions that a query head attended to in the last decode step, ascending. Needs the `trace` option. */
-RKV_API int32_t rkv_trace_selected(uint64_t session, int32_t layer, int32_t head, int32_t* positions,
-                                   int32_t capacity, int32_t* out_n, rkv_error* err);
+RKV_API int32_t rkv_trace_selected(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
+                                   int32_t* out_n, rkv_error* err);
 
 #ifdef __cplusplus
 }
