@@ -139,6 +139,16 @@ export interface CacheOptions {
   readonly keys?: readonly Row[];
 }
 
+/** A cache as the wrappers take it. */
+interface Parts {
+  readonly shape: Int32Array<ArrayBuffer>;
+  readonly runs: Int32Array<ArrayBuffer>;
+  readonly k: Uint8Array<ArrayBuffer>;
+  readonly v: Uint8Array<ArrayBuffer>;
+  readonly positions: Int32Array<ArrayBuffer>;
+  readonly index: Int32Array<ArrayBuffer>;
+}
+
 /** Caches of a few KV heads with the same layout: as rows for the reference, as bytes for the library. */
 export class TestCache {
   readonly kv: KvType;
@@ -174,7 +184,7 @@ export class TestCache {
   }
 
   /** `CacheShape`, run lengths, K, V and positions of the wrappers. */
-  parts() {
+  parts(): Parts {
     const shape = Int32Array.of(
       KV_CODES[this.kv],
       this.d,
