@@ -84,10 +84,12 @@ void linear_decode(ThreadPool& pool, const LinearKernels& kernels, LinearScratch
   if (n <= 0 || projections.empty()) return;
   LinearInput input = {x, n, projections[0].weight->cols, nullptr, nullptr};
   if (std::ranges::any_of(projections, [](const Projection& p) { return is_quantized(p.weight->dtype); })) {
-    const auto rows = scratch.quantized(n, input.cols);
-    input.rows = rows.data();
-    for_each_row(pool, n, input.cols,
-                 [&](int i) { kernels.quantize_row(x + int64_t{i} * input.cols, input.cols, rows[i]); });
+    ActivationGroup* groups = scratch.groups(n, input.cols);
+    input.groups = groups;
+    for_each_row(pool, n, input.cols, [&](int i) {
+      kernels.quantize_row(x + int64_t{i} * input.cols, input.cols,
+                           groups + int64_t{i} * activation_groups(input.cols));
+    });
   }
   // Slices small enough that nobody waits long for the last one, large enough that handing them out costs nothing.
   int64_t bytes = 0;
@@ -143,26 +145,12 @@ uint8_t* LinearScratch::Buffer::reserve(int64_t wanted) {
 }
 
 LinearScratch::~LinearScratch() {
-  for (Buffer* buffer : {&quantized_, &views_, &bf16_, &panels_})
-    ::operator delete (buffer->data, std::align_val_t{kAlign});
+  for (Buffer* buffer : {&groups_, &bf16_, &panels_}) ::operator delete (buffer->data, std::align_val_t{kAlign});
 }
 
-std::span<const QuantizedRow> LinearScratch::quantized(int n, int cols) {
-  // Kernels load 8 scales and two blocks of codes at a time: a row is padded with zeros to cover the last such loads.
-  const int blocks = cols / 32;
-  const int64_t room = blocks + 8;
-  const int64_t q = align(32 * room), one = align(4 * room), two = align(8 * room);
-  const int64_t row = q + 2 * one + 2 * two;
-  uint8_t* p = quantized_.reserve(n * row);
-  auto* rows = reinterpret_cast<QuantizedRow*>(views_.reserve(n * int64_t{sizeof(QuantizedRow)}));
-  for (int i = 0; i < n; i++, p += row) {
-    const auto f32 = [&](int64_t offset) { return reinterpret_cast<float*>(p + offset); };
-    rows[i] = {reinterpret_cast<int8_t*>(p), f32(q), f32(q + one), f32(q + 2 * one), f32(q + 2 * one + two)};
-    std::memset(rows[i].q + 32 * blocks, 0, 32 * 8);
-    std::memset(rows[i].scale + blocks, 0, 4 * 8);
-    std::memset(rows[i].sum + blocks, 0, 4 * 8);
-  }
-  return {rows, static_cast<size_t>(n)};
+ActivationGroup* LinearScratch::groups(int n, int cols) {
+  const int64_t bytes = int64_t{n} * activation_groups(cols) * int64_t{sizeof(ActivationGroup)};
+  return reinterpret_cast<ActivationGroup*>(groups_.reserve(bytes));
 }
 
 uint16_t* LinearScratch::bf16(int n, int cols) {
@@ -171,6 +159,6 @@ uint16_t* LinearScratch::bf16(int n, int cols) {
 
 uint8_t* LinearScratch::panels(int workers) { return panels_.reserve(workers * kPanelBytes); }
 
-int64_t LinearScratch::bytes() const { return quantized_.bytes + views_.bytes + bf16_.bytes + panels_.bytes; }
+int64_t LinearScratch::bytes() const { return groups_.bytes + bf16_.bytes + panels_.bytes; }
 
 }  // namespace rkv::cpu

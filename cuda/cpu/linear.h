@@ -14,28 +14,29 @@
 
 namespace rkv::cpu {
 
-/// A row of activations in int8 blocks of 32, scale = max|x| / 127, padded with zeros.
-struct QuantizedRow {
-  int8_t* q;       // [blocks, 32], within [-127, 127]
-  float* scale;    // [blocks]
-  float* sum;      // [blocks] scale * sum of q
-  float* scale16;  // [blocks, 2] scale of every 16 elements, for types with scales that fine
-  float* sum16;    // [blocks, 2]
+/// Eight blocks of 32 activations of one token: x = scale * q with scale = max|x| / 127 of the block. All that a kernel
+/// needs is at a fixed distance from one pointer. Blocks past the end of a row are zero.
+struct alignas(64) ActivationGroup {
+  int8_t q[4][2][2][16];  // in [-127, 127]: the first halves of two blocks, then their second halves
+  float scale[8];
+  float sum[8];       // scale * sum of q
+  float scale16[16];  // of every 16 activations, for types with scales that fine
+  float sum16[16];
 };
 
 /// What all projections of a call share.
 struct LinearInput {
   const float* x;  // [n, cols]
   int n, cols;
-  const QuantizedRow* rows;  // [n], for the decode path of quantised types
-  const uint16_t* bf16;      // [n, bf16_stride(cols)], zeros behind cols, for bf16 panels
+  const ActivationGroup* groups;  // [n, activation_groups(cols)], for the decode path of quantised types
+  const uint16_t* bf16;           // [n, bf16_stride(cols)], zeros behind cols, for bf16 panels
 };
 
 /// Kernels of one CpuLevel.
 struct LinearKernels {
   int panel_rows;     // output rows of a prefill panel
   bool has_bf16_dot;  // quantised and bf16 weights become bf16 panels, else f32
-  void (*quantize_row)(const float* x, int cols, const QuantizedRow& out);
+  void (*quantize_row)(const float* x, int cols, ActivationGroup* groups);
   void (*round_row)(const float* x, int cols, uint16_t* bf16);
   /// Output rows [first, last) for all x.n tokens.
   void (*decode_rows)(const Projection& projection, const LinearInput& x, int first, int last);
@@ -48,6 +49,7 @@ struct LinearKernels {
 const LinearKernels& linear_kernels(CpuLevel level);
 
 constexpr int64_t kPanelBytes = 256 << 10;
+constexpr int activation_groups(int cols) { return (cols + 255) / 256; }
 constexpr int bf16_stride(int cols) { return (cols + 31) / 32 * 32; }
 
 /// Grow-only memory of a pool's calls. One call at a time.
@@ -59,7 +61,7 @@ class LinearScratch {
   LinearScratch& operator=(const LinearScratch&) = delete;
 
   /// n rows of `cols` elements. Throws std::bad_alloc.
-  std::span<const QuantizedRow> quantized(int n, int cols);
+  ActivationGroup* groups(int n, int cols);
   uint16_t* bf16(int n, int cols);
   uint8_t* panels(int workers);  // [workers, kPanelBytes]
   int64_t bytes() const;
@@ -70,7 +72,7 @@ class LinearScratch {
     int64_t bytes = 0;
     uint8_t* reserve(int64_t wanted);
   };
-  Buffer quantized_, views_, bf16_, panels_;
+  Buffer groups_, bf16_, panels_;
 };
 
 /// Rows of x up to which linear() takes the decode path.

@@ -3,7 +3,7 @@
 // A call of dot_rows() takes R rows of weights and T tokens, with R * T sums in registers. Which R and T it is depends
 // on what is left to do, so every sum must be formed in one order for all of them: the same bits come out.
 #include "cpu/linear_kernels.h"
-#include "cpu/quant_formats.h"
+#include "cpu/linear_stage.h"
 
 namespace rkv::cpu::RKV_ISA {
 namespace {
@@ -15,74 +15,110 @@ inline void prefetch(const uint8_t* p, int bytes) {
   for (int i = 0; i < bytes; i += 64) _mm_prefetch(p + kPrefetch + i, _MM_HINT_T0);
 }
 
-inline const float* scales_of(const QuantizedRow& x, int block, S8) { return x.scale + block; }
-inline const float* scales_of(const QuantizedRow& x, int block, S16) { return x.scale16 + 2 * block; }
-inline const float* sums_of(const QuantizedRow& x, int block, S8) { return x.sum + block; }
-inline const float* sums_of(const QuantizedRow& x, int block, S16) { return x.sum16 + 2 * block; }
+inline void load_activation_scales(const ActivationGroup& x, S8& scale, S8& sum) {
+  load_scales(x.scale, scale);
+  load_scales(x.sum, sum);
+}
+inline void load_activation_scales(const ActivationGroup& x, S16& scale, S16& sum) {
+  load_scales(x.scale16, scale);
+  load_scales(x.sum16, sum);
+}
 
 template <class Q, int R, int T>
 struct Sums {
-  F dots[R][T];              // d * scale * sum of code * q
+  S8 dots[R][T];             // d * scale * sum of code * q
   typename Q::S mins[R][T];  // m * scale * sum of q
 };
 
-/// Add the products of G blocks, which are blocks [block, block + G) of the activations.
+inline S8 add_all(S8 x, S8 y) { return _mm256_add_ps(x, y); }
+inline S8 add_all(S8 x, const S16& y) { return add_all(x, add_all(y.a, y.b)); }
+
+/// Products of the v-th pair of a group, scaled, added to `sum`.
+template <class Q>
+inline S8 add_pair(const Codes& codes, const ActivationGroup& x, S8 d, int v, S8 sum) {
+  const S8 products = dot<Q::kSigned>(codes, load32(x.q[v][0]), load32(x.q[v][1]));
+  return fma8(products, spread(d, 2 * v, 2 * v + 1), sum);
+}
+template <class Q>
+inline S8 add_pair(const Codes& codes, const ActivationGroup& x, const S16& d, int v, S8 sum) {
+  const S8 four = v < 2 ? d.a : d.b;  // [A 0-15, A 16-31, B 0-15, B 16-31] of two pairs
+  const int first = 4 * (v % 2);
+  sum = fma8(dot<Q::kSigned>(codes.lo, load32(x.q[v][0])), spread(four, first, first + 2), sum);
+  return fma8(dot<Q::kSigned>(codes.hi, load32(x.q[v][1])), spread(four, first + 1, first + 3), sum);
+}
+
+/// Add the products of the first G blocks of a group. `x` are the tokens' groups.
 template <class Q, int G, int R, int T>
-inline void add_group(const uint8_t* const (&w)[R], int block, const QuantizedRow* x, Sums<Q, R, T>& sums) {
+inline void add_group(const uint8_t* const (&w)[R], const ActivationGroup* const (&x)[T], Sums<Q, R, T>& sums) {
   using S = typename Q::S;
   S d[R][T];
+#pragma GCC unroll 4
   for (int r = 0; r < R; r++) {
     S weight_d, weight_m;
     Q::template scales<G>(w[r], weight_d, weight_m);
+#pragma GCC unroll 4
     for (int t = 0; t < T; t++) {
       S scale, sum;
-      load_scales(scales_of(x[t], block, S{}), scale);
-      d[r][t] = mul(weight_d, scale);
-      if constexpr (!Q::kSigned) {
-        load_scales(sums_of(x[t], block, S{}), sum);
-        sums.mins[r][t] = fma(weight_m, sum, sums.mins[r][t]);
-      }
+      load_activation_scales(*x[t], scale, sum);
+      d[r][t] = mul8(weight_d, scale);
+      if constexpr (!Q::kSigned) sums.mins[r][t] = fma8(weight_m, sum, sums.mins[r][t]);
     }
   }
-#pragma GCC unroll 8
-  for (int v = 0; v < (32 * G + kCodes - 1) / kCodes; v++) {
+#pragma GCC unroll 4
+  for (int v = 0; v < (G + 1) / 2; v++) {
+#pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
       const Codes codes = Q::template codes<G>(w[r], v);
-      for (int t = 0; t < T; t++) {
-        const int8_t* q = x[t].q + 32 * block + kCodes * v;
-        const F products = dot<Q::kSigned>(codes, q);
-        sums.dots[r][t] = fma(products, spread(d[r][t], v), sums.dots[r][t]);
-      }
+#pragma GCC unroll 4
+      for (int t = 0; t < T; t++) sums.dots[r][t] = add_pair<Q>(codes, *x[t], d[r][t], v, sums.dots[r][t]);
+    }
+  }
+}
+
+/// The last group of a row, of `blocks` < 8 blocks.
+template <Quantized Q, int R, int T>
+inline void add_last(int blocks, const uint8_t* const (&w)[R], const ActivationGroup* const (&x)[T],
+                     Sums<Q, R, T>& sums) {
+  if constexpr (Q::kBlocks == 1) {
+    switch (blocks) {
+      case 1:
+        return add_group<Q, 1>(w, x, sums);
+      case 2:
+        return add_group<Q, 2>(w, x, sums);
+      case 3:
+        return add_group<Q, 3>(w, x, sums);
+      case 4:
+        return add_group<Q, 4>(w, x, sums);
+      case 5:
+        return add_group<Q, 5>(w, x, sums);
+      case 6:
+        return add_group<Q, 6>(w, x, sums);
+      case 7:
+        return add_group<Q, 7>(w, x, sums);
     }
   }
 }
 
 template <Quantized Q, int R, int T>
 void dot_rows(const uint8_t* const (&rows)[R], const LinearInput& x, int t0, float (&out)[R][T]) {
-  const int blocks = x.cols / 32;
-  const QuantizedRow* tokens = x.rows + t0;
+  const int groups = x.cols / kGroup, bytes = 8 / Q::kBlocks * Q::kBytes;
   Sums<Q, R, T> sums = {};
   const uint8_t* w[R];
+  const ActivationGroup* token[T];
   for (int r = 0; r < R; r++) w[r] = rows[r];
-  int block = 0;
-  const auto add = [&]<int G>() {
-    add_group<Q, G, R, T>(w, block, tokens, sums);
-    block += G;
-    for (int r = 0; r < R; r++) w[r] += G / Q::kBlocks * Q::kBytes;
-  };
-  while (block + 8 <= blocks) {
-    for (int r = 0; r < R; r++) prefetch(w[r], 8 / Q::kBlocks * Q::kBytes);
-    add.template operator()<8>();
+  for (int t = 0; t < T; t++) token[t] = x.groups + int64_t{t0 + t} * activation_groups(x.cols);
+  for (int i = 0; i < groups; i++) {
+    for (int r = 0; r < R; r++) prefetch(w[r], bytes);
+    add_group<Q, 8>(w, token, sums);
+    for (int r = 0; r < R; r++) w[r] += bytes;
+    for (int t = 0; t < T; t++) token[t]++;
   }
-  if constexpr (Q::kBlocks == 1) {
-    if (blocks & 4) add.template operator()<4>();
-    if (blocks & 2) add.template operator()<2>();
-    if (blocks & 1) add.template operator()<1>();
-  }
+  add_last<Q>(x.cols / 32 - 8 * groups, w, token, sums);
   for (int r = 0; r < R; r++) {
     for (int t = 0; t < T; t++) {
-      out[r][t] = reduce_add(sums.dots[r][t]);
-      if constexpr (!Q::kSigned) out[r][t] += reduce_add(sums.mins[r][t]);
+      S8 total = sums.dots[r][t];
+      if constexpr (!Q::kSigned) total = add_all(total, sums.mins[r][t]);
+      out[r][t] = sum8(total);
     }
   }
 }
@@ -138,7 +174,7 @@ void decode_rows(const Projection& projection, const LinearInput& x, int first, 
       int t = 0;
       for (; t + 4 <= x.n; t += 4) multiply_rows<Q, 1, 4>(projection, x, row, end, t);
       for (; t + 2 <= x.n; t += 2) multiply_rows<Q, 2, 2>(projection, x, row, end, t);
-      if (t < x.n) multiply_rows<Q, 4, 1>(projection, x, row, end, t);
+      if (t < x.n) multiply_rows<Q, 2, 1>(projection, x, row, end, t);
     }
   });
 }

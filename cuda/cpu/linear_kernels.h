@@ -5,7 +5,7 @@
 
 namespace rkv::cpu::RKV_ISA {
 
-void quantize_row(const float* x, int cols, const QuantizedRow& out);
+void quantize_row(const float* x, int cols, ActivationGroup* groups);
 void round_row(const float* x, int cols, uint16_t* bf16);
 void decode_rows(const Projection& projection, const LinearInput& x, int first, int last);
 extern const int kPrefillPanelRows;

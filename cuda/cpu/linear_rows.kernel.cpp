@@ -4,9 +4,12 @@
 
 namespace rkv::cpu::RKV_ISA {
 
-void quantize_row(const float* x, int cols, const QuantizedRow& out) {
+void quantize_row(const float* x, int cols, ActivationGroup* groups) {
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  if (cols % kGroup != 0) groups[cols / kGroup] = {};
   for (int block = 0; block < cols / 32; block++) {
+    ActivationGroup& group = groups[block / 8];
+    const int i8 = block % 8;
     __m256 v[4];
     __m256i most = _mm256_setzero_si256();
     for (int i = 0; i < 4; i++) {
@@ -26,17 +29,18 @@ void quantize_row(const float* x, int cols, const QuantizedRow& out) {
     const __m256i words = _mm256_packs_epi32(q[0], q[1]), more = _mm256_packs_epi32(q[2], q[3]);
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words, more), order);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q + 32 * block), bytes);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(group.q[i8 / 2][0][i8 % 2]), _mm256_castsi256_si128(bytes));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(group.q[i8 / 2][1][i8 % 2]), _mm256_extracti128_si256(bytes, 1));
 
     const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
     __m256i sums = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0x4e));
     sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0xb1));
     const int low = _mm256_extract_epi32(sums, 0), high = _mm256_extract_epi32(sums, 4);
-    out.scale[block] = out.scale16[2 * block] = out.scale16[2 * block + 1] = scale;
-    out.sum[block] = scale * static_cast<float>(low + high);
-    out.sum16[2 * block] = scale * static_cast<float>(low);
-    out.sum16[2 * block + 1] = scale * static_cast<float>(high);
+    group.scale[i8] = group.scale16[2 * i8] = group.scale16[2 * i8 + 1] = scale;
+    group.sum[i8] = scale * static_cast<float>(low + high);
+    group.sum16[2 * i8] = scale * static_cast<float>(low);
+    group.sum16[2 * i8 + 1] = scale * static_cast<float>(high);
   }
 }
 

@@ -24,13 +24,13 @@ template <class Q, int G>
 inline void stage_group(const uint8_t* p, Stage& stage) {
   typename Q::S d, m;
   Q::template scales<G>(p, d, m);
-  if constexpr (Q::kSigned) m = mul(d, _mm256_set1_ps(-128));
+  if constexpr (Q::kSigned) m = mul8(d, _mm256_set1_ps(-128));
   store_scales(stage.d, d);
   store_scales(stage.m, m);
-  for (int v = 0; v < (32 * G + kCodes - 1) / kCodes; v++) {
+  for (int v = 0; v < (G + 1) / 2; v++) {
     Codes codes = Q::template codes<G>(p, v);
-    if constexpr (Q::kSigned) codes = to_unsigned(codes);
-    store_codes(stage.codes + v * kCodes, codes);
+    if constexpr (Q::kSigned) codes = {to_unsigned(codes.lo), to_unsigned(codes.hi)};
+    store_codes(stage.codes + 64 * v, codes);
   }
 }
 
