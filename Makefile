@@ -83,7 +83,7 @@ test: all testlib check model
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp
-	$(DENO) fmt --quiet --check
+	$(DENO) fmt --check
 	$(DENO) lint --quiet
 	$(DENO) check --quiet --frozen --cached-only cli lib scripts test
 	scripts/check_sources.sh
