@@ -33,22 +33,8 @@ for word in "$@"; do
   esac
 done
 
-# Sets `escaped`: commas separate the paths of a permission, a doubled one stands for itself.
-escape() {
-  escaped=
-  rest=$1
-  while [ "${rest#*,}" != "$rest" ]; do
-    escaped=$escaped${rest%%,*},,
-    rest=${rest#*,}
-  done
-  escaped=$escaped$rest
-}
-
 # Everything may read files, because models lie anywhere. Only what is named here may write, connect or run programs.
-escape "${ROCKETKV_HOME:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/rocketkv}"
-cache=$escaped
-escape "$root/build/librocketkv.so"
-library=$escaped
+cache=${ROCKETKV_HOME:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/rocketkv}
 main=$root/cli/main.ts
 case $command in
   pull) set -- --allow-net --allow-run=python3 "--allow-write=$cache" "$main" "$@" ;;
@@ -60,6 +46,6 @@ esac
 # Packages come straight from node_modules: looking at deno.json and deno.lock again would cost 20 ms a start.
 export DENO_DIR="$root/.tools/deno_dir" DENO_NO_UPDATE_CHECK=1
 exec "$root/.tools/bin/deno" run --quiet --no-prompt --cached-only --no-config --no-lock --node-modules-dir=manual \
-  --allow-read "--allow-ffi=$library" \
+  --allow-read "--allow-ffi=$root/build/librocketkv.so" \
   --allow-env=ROCKETKV_HOME,XDG_CACHE_HOME,HOME,HF_ENDPOINT,HF_TOKEN,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE,TERM \
   "$@"
