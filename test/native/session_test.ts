@@ -79,7 +79,9 @@ Deno.test("a fork outlives its parent", async () => {
 Deno.test("n ragged sessions in one step equal n single steps bit for bit", async (t) => {
   for (const dtype of ["f32", "q4_1", "q6_k"] as const) {
     await t.step(dtype, async () => {
-      await using tiny = await loadTiny({ ...SHAPE, heads: 4, headDim: 64, dim: 256, hiddenDim: 256, dtype }, { format: "gguf" });
+      await using tiny = await loadTiny({ ...SHAPE, heads: 4, headDim: 64, dim: 256, hiddenDim: 256, dtype }, {
+        format: "gguf",
+      });
       const plans = Object.values(PLANS);
       const make = () =>
         Promise.all(plans.map(async (plan, i) => {
