@@ -15,6 +15,11 @@ if [ "$system" != Linux-x86_64 ]; then
   exit 1
 fi
 
+if ! command -v npm > /dev/null; then
+  echo "Cannot set up Deno: npm must be installed: it comes with Node.js" >&2
+  exit 1
+fi
+
 package="@deno/linux-x64-glibc"
 binary="node_modules/$package/deno"
 is_right() { echo "$sha256  .tools/$binary" | sha256sum --check --status 2>/dev/null; }
