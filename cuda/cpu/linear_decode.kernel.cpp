@@ -1,19 +1,13 @@
 // Matrix times few rows, the matrix in place: bound by how fast weights arrive from memory.
 //
-// A call of dot_rows() takes R rows of weights and T tokens, with R * T sums in registers. Which R and T it is depends
-// on what is left to do, so every sum must be formed in one order for all of them: the same bits come out.
+// One row of weights after the other, so that memory is read as one stream: the hardware then fetches ahead by itself,
+// and two rows at a time halve the rate. Up to four tokens share a row's codes. Every token's sum is formed in the same
+// order whatever their number is: the same bits come out.
 #include "cpu/linear_kernels.h"
 #include "cpu/linear_stage.h"
 
 namespace rkv::cpu::RKV_ISA {
 namespace {
-
-// Bytes ahead: the time of a memory access at some 10 GB/s, beyond what the hardware fetches across short rows.
-constexpr int kPrefetch = 4096;
-
-inline void prefetch(const uint8_t* p, int bytes) {
-  for (int i = 0; i < bytes; i += 64) _mm_prefetch(p + kPrefetch + i, _MM_HINT_T0);
-}
 
 inline void load_activation_scales(const ActivationGroup& x, S8& scale, S8& sum) {
   load_scales(x.scale, scale);
@@ -24,14 +18,14 @@ inline void load_activation_scales(const ActivationGroup& x, S16& scale, S16& su
   load_scales(x.sum16, sum);
 }
 
-template <class Q, int R, int T>
-struct Sums {
-  S8 dots[R][T];             // d * scale * sum of code * q
-  typename Q::S mins[R][T];  // m * scale * sum of q
-};
+inline S8 add8(S8 x, S8 y) { return _mm256_add_ps(x, y); }
+inline S8 add8(S8 x, const S16& y) { return add8(x, add8(y.a, y.b)); }
 
-inline S8 add_all(S8 x, S8 y) { return _mm256_add_ps(x, y); }
-inline S8 add_all(S8 x, const S16& y) { return add_all(x, add_all(y.a, y.b)); }
+template <class Q, int T>
+struct Sums {
+  S8 dots[T];             // d * scale * sum of code * q
+  typename Q::S mins[T];  // m * scale * sum of q
+};
 
 /// Products of the v-th pair of a group, scaled, added to `sum`.
 template <class Q>
@@ -47,38 +41,29 @@ inline S8 add_pair(const Codes& codes, const ActivationGroup& x, const S16& d, i
   return fma8(dot<Q::kSigned>(codes.hi, load32(x.q[v][1])), spread(four, first + 1, first + 3), sum);
 }
 
-/// Add the products of the first G blocks of a group. `x` are the tokens' groups.
-template <class Q, int G, int R, int T>
-inline void add_group(const uint8_t* const (&w)[R], const ActivationGroup* const (&x)[T], Sums<Q, R, T>& sums) {
-  using S = typename Q::S;
-  S d[R][T];
+/// Add the products of the first G blocks of a group; `x` are the tokens' groups.
+template <class Q, int G, int T>
+inline void add_group(const uint8_t* w, const ActivationGroup* const (&x)[T], Sums<Q, T>& sums) {
+  typename Q::S weight_d, weight_m, d[T];
+  Q::template scales<G>(w, weight_d, weight_m);
 #pragma GCC unroll 4
-  for (int r = 0; r < R; r++) {
-    S weight_d, weight_m;
-    Q::template scales<G>(w[r], weight_d, weight_m);
-#pragma GCC unroll 4
-    for (int t = 0; t < T; t++) {
-      S scale, sum;
-      load_activation_scales(*x[t], scale, sum);
-      d[r][t] = mul8(weight_d, scale);
-      if constexpr (!Q::kSigned) sums.mins[r][t] = fma8(weight_m, sum, sums.mins[r][t]);
-    }
+  for (int t = 0; t < T; t++) {
+    typename Q::S scale, sum;
+    load_activation_scales(*x[t], scale, sum);
+    d[t] = mul8(weight_d, scale);
+    if constexpr (!Q::kSigned) sums.mins[t] = fma8(weight_m, sum, sums.mins[t]);
   }
 #pragma GCC unroll 4
   for (int v = 0; v < (G + 1) / 2; v++) {
+    const Codes codes = Q::template codes<G>(w, v);
 #pragma GCC unroll 4
-    for (int r = 0; r < R; r++) {
-      const Codes codes = Q::template codes<G>(w[r], v);
-#pragma GCC unroll 4
-      for (int t = 0; t < T; t++) sums.dots[r][t] = add_pair<Q>(codes, *x[t], d[r][t], v, sums.dots[r][t]);
-    }
+    for (int t = 0; t < T; t++) sums.dots[t] = add_pair<Q>(codes, *x[t], d[t], v, sums.dots[t]);
   }
 }
 
 /// The last group of a row, of `blocks` < 8 blocks.
-template <Quantized Q, int R, int T>
-inline void add_last(int blocks, const uint8_t* const (&w)[R], const ActivationGroup* const (&x)[T],
-                     Sums<Q, R, T>& sums) {
+template <class Q, int T>
+inline void add_last(int blocks, const uint8_t* w, const ActivationGroup* const (&x)[T], Sums<Q, T>& sums) {
   if constexpr (Q::kBlocks == 1) {
     switch (blocks) {
       case 1:
@@ -99,82 +84,60 @@ inline void add_last(int blocks, const uint8_t* const (&w)[R], const ActivationG
   }
 }
 
-template <Quantized Q, int R, int T>
-void dot_rows(const uint8_t* const (&rows)[R], const LinearInput& x, int t0, float (&out)[R][T]) {
-  const int groups = x.cols / kGroup, bytes = 8 / Q::kBlocks * Q::kBytes;
-  Sums<Q, R, T> sums = {};
-  const uint8_t* w[R];
+/// One row of quantised weights times T tokens, from the t0-th on.
+template <Quantized Q, int T>
+void dot_row(Q, const uint8_t* w, const LinearInput& x, int t0, float (&out)[T]) {
+  Sums<Q, T> sums = {};
   const ActivationGroup* token[T];
-  for (int r = 0; r < R; r++) w[r] = rows[r];
   for (int t = 0; t < T; t++) token[t] = x.groups + int64_t{t0 + t} * activation_groups(x.cols);
-  for (int i = 0; i < groups; i++) {
-    for (int r = 0; r < R; r++) prefetch(w[r], bytes);
+  for (int left = x.cols / kGroup; left > 0; left--) {
     add_group<Q, 8>(w, token, sums);
-    for (int r = 0; r < R; r++) w[r] += bytes;
+    w += 8 / Q::kBlocks * Q::kBytes;
     for (int t = 0; t < T; t++) token[t]++;
   }
-  add_last<Q>(x.cols / 32 - 8 * groups, w, token, sums);
-  for (int r = 0; r < R; r++) {
-    for (int t = 0; t < T; t++) {
-      S8 total = sums.dots[r][t];
-      if constexpr (!Q::kSigned) total = add_all(total, sums.mins[r][t]);
-      out[r][t] = sum8(total);
-    }
-  }
+  add_last(x.cols % kGroup / 32, w, token, sums);
+  for (int t = 0; t < T; t++) out[t] = sum8(Q::kSigned ? sums.dots[t] : add8(sums.dots[t], sums.mins[t]));
 }
 
-template <class P, int R, int T>
-requires(!Quantized<P>) void dot_rows(const uint8_t* const (&rows)[R], const LinearInput& x, int t0,
-                                      float (&out)[R][T]) {
+/// One row of plain weights.
+template <class P, int T>
+requires(!Quantized<P>) void dot_row(P, const uint8_t* w, const LinearInput& x, int t0, float (&out)[T]) {
   const float* tokens = x.x + int64_t{t0} * x.cols;
-  F sums[R][T] = {};
+  F even[T] = {}, odd[T] = {};  // two chains of additions, as each waits for the one before
   int k = 0;
-  for (; k + kLanes <= x.cols; k += kLanes) {
-    for (int r = 0; r < R; r++) {
-      prefetch(rows[r] + int64_t{k} * P::kBytes, 1);
-      const F w = P::load(rows[r], k);
-      for (int t = 0; t < T; t++) sums[r][t] = fma(w, load(tokens + int64_t{t} * x.cols + k), sums[r][t]);
+  for (; k + 2 * kLanes <= x.cols; k += 2 * kLanes) {
+    const F w0 = P::load(w, k), w1 = P::load(w, k + kLanes);
+    for (int t = 0; t < T; t++) {
+      even[t] = fma(w0, load(tokens + int64_t{t} * x.cols + k), even[t]);
+      odd[t] = fma(w1, load(tokens + int64_t{t} * x.cols + k + kLanes), odd[t]);
     }
   }
-  if (const int left = x.cols - k; left > 0) {
-    for (int r = 0; r < R; r++) {
-      const F w = P::load_n(rows[r], k, left);
-      for (int t = 0; t < T; t++) sums[r][t] = fma(w, load_n(tokens + int64_t{t} * x.cols + k, left), sums[r][t]);
-    }
+  for (; k < x.cols; k += kLanes) {
+    const int n = std::min(kLanes, x.cols - k);
+    const F last = P::load_n(w, k, n);
+    for (int t = 0; t < T; t++) even[t] = fma(last, load_n(tokens + int64_t{t} * x.cols + k, n), even[t]);
   }
-  for (int r = 0; r < R; r++)
-    for (int t = 0; t < T; t++) out[r][t] = reduce_add(sums[r][t]);
-}
-
-/// Rows [first, last) for tokens [t0, t0 + T).
-template <class Q, int R, int T>
-void multiply_rows(const Projection& p, const LinearInput& x, int first, int last, int t0) {
-  const Weight& w = *p.weight;
-  const int64_t stride = row_bytes(w.dtype, w.cols);
-  for (int row = first; row < last; row += R) {
-    // Past the end the last row is computed again, and dropped.
-    const uint8_t* rows[R];
-    for (int r = 0; r < R; r++) rows[r] = w.data + std::min(row + r, last - 1) * stride;
-    float out[R][T];
-    dot_rows<Q, R, T>(rows, x, t0, out);
-    for (int r = 0; r < R && row + r < last; r++) {
-      const float bias = p.bias != nullptr ? p.bias[row + r] : 0.0f;
-      for (int t = 0; t < T; t++) p.y[int64_t{t0 + t} * w.rows + row + r] = out[r][t] + bias;
-    }
-  }
+  for (int t = 0; t < T; t++) out[t] = reduce_add(add(even[t], odd[t]));
 }
 
 }  // namespace
 
 void decode_rows(const Projection& projection, const LinearInput& x, int first, int last) {
-  with_format(projection.weight->dtype, [&]<class Q>(Q) {
-    // Few rows at a time, so that they come from memory once and then from L1 for all tokens.
-    for (int row = first; row < last; row += 4) {
-      const int end = std::min(row + 4, last);
+  const Weight& w = *projection.weight;
+  const int64_t stride = row_bytes(w.dtype, w.cols);
+  with_format(w.dtype, [&](auto format) {
+    for (int row = first; row < last; row++) {
+      const float bias = projection.bias != nullptr ? projection.bias[row] : 0.0f;
+      // After the first tokens the row is in L1.
+      const auto multiply = [&]<int T>(int t0) {
+        float out[T];
+        dot_row(format, w.data + row * stride, x, t0, out);
+        for (int t = 0; t < T; t++) projection.y[int64_t{t0 + t} * w.rows + row] = out[t] + bias;
+      };
       int t = 0;
-      for (; t + 4 <= x.n; t += 4) multiply_rows<Q, 1, 4>(projection, x, row, end, t);
-      for (; t + 2 <= x.n; t += 2) multiply_rows<Q, 2, 2>(projection, x, row, end, t);
-      if (t < x.n) multiply_rows<Q, 2, 1>(projection, x, row, end, t);
+      for (; t + 4 <= x.n; t += 4) multiply.template operator()<4>(t);
+      for (; t + 2 <= x.n; t += 2) multiply.template operator()<2>(t);
+      if (t < x.n) multiply.template operator()<1>(t);
     }
   });
 }
