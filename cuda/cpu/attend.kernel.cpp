@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kMaxHeads = 4;                    // query heads that share one pass over a row
 constexpr int kMixVecs = kLanes == 16 ? 4 : 2;  // vectors of a V row per pass: heads * vectors sums stay in registers
-constexpr int kMixRows = 32;                    // rows that stay in L1 while the passes go over them
-constexpr int kAhead = 16;                      // rows between prefetch and use
+constexpr int kScoreRows = 80;  // rows that all heads go over before the next; every kLanes / heads fits
+constexpr int kMixRows = 32;    // the same for sums of rows, whose passes go over them too
+constexpr int kAhead = 32;      // rows between prefetch and use
 
 /// Call fn<heads> for the group in portions of up to kMaxHeads.
 template <class Fn>
@@ -73,11 +74,15 @@ void score_rows(const float* q, int d, const void* const* k, int n, float* score
 template <class T>
 void score(const float* q, int group, int d, const void* const* k, int n, float* score, int score_pitch) {
   const int q_pitch = packed_pitch<T>(d);
-  for (int i = 0; i < n; i += kLanes) {  // rows that all heads go over before the next ones
-    for (int r = 0; r < kLanes; r++) prefetch(k[i + r + kAhead < n ? i + r + kAhead : n], d * int{sizeof(T)});
+  for (int i = 0; i < n; i += kScoreRows) {
+    const int end = n - i < kScoreRows ? n : i + kScoreRows;
     for_heads(group, [&]<int kHeads>(int g) {
-      for (int r = 0; r < kLanes && i + r < n; r += kLanes / kHeads)
-        score_rows<T, kHeads>(q + g * q_pitch, d, k + i + r, n - i - r, score + g * score_pitch + i + r, score_pitch);
+      constexpr int kRows = kLanes / kHeads;
+      for (int r = i; r < end; r += kRows) {
+        if (g == 0)
+          for (int j = r + kAhead; j < r + kAhead + kRows; j++) prefetch(k[j < n ? j : n], d * int{sizeof(T)});
+        score_rows<T, kHeads>(q + g * q_pitch, d, k + r, end - r, score + g * score_pitch + r, score_pitch);
+      }
     });
   }
 }
@@ -98,15 +103,16 @@ void soften(float* score, int n, float scale, float* top, float* sum) {
   *top = highest * scale;
 }
 
-/// out[g][at ..] += weighted rows, for kBlocks blocks of every row.
-template <class T, int kHeads, int kBlocks, class Load>
+/// out[g][at ..] += weighted rows, for kBlocks blocks of every row. `touch(i)` is told of every row.
+template <class T, int kHeads, int kBlocks, class Load, class Touch>
 void mix_rows(const float* weight, int pitch, int out_pitch, const void* const* v, int n, int at, float* out,
-              Load&& load_value) {
+              Load&& load_value, Touch&& touch) {
   constexpr int kVecs = kBlocks * RowBlock<T>::kVecs;
   F sum[kHeads][kVecs];
   for (int g = 0; g < kHeads; g++)
     for (int j = 0; j < kVecs; j++) sum[g][j] = load(out + g * out_pitch + at + j * kLanes);
   for (int i = 0; i < n; i++) {
+    touch(i);
     const T* row = static_cast<const T*>(v[i]) + at;
     F value[kVecs];
     for (int b = 0; b < kBlocks; b++) load_value(row + b * RowBlock<T>::kElements, value + b * RowBlock<T>::kVecs);
@@ -127,18 +133,21 @@ void mix(const float* weight, int weight_pitch, int group, int d, const void* co
   std::memset(out, 0, sizeof(float) * static_cast<size_t>(group) * static_cast<size_t>(out_pitch));
   for (int i = 0; i < n; i += kMixRows) {
     const int rows = n - i < kMixRows ? n - i : kMixRows;
-    for (int r = 0; r < rows; r++) prefetch(v[i + r + kMixRows < n ? i + r + kMixRows : n], d * int{sizeof(T)});
     for_heads(group, [&]<int kHeads>(int g) {
       const float* w = weight + g * weight_pitch + i;
       float* to = out + g * out_pitch;
+      // The first pass over a row asks for a later one.
+      const auto touch = [&](int r) { prefetch(v[i + r + kAhead < n ? i + r + kAhead : n], d * int{sizeof(T)}); };
+      const auto pass = [&]<int kBlocks>(int at, auto&& load_value) {
+        if (g == 0 && at == 0)
+          mix_rows<T, kHeads, kBlocks>(w, weight_pitch, out_pitch, v + i, rows, at, to, load_value, touch);
+        else
+          mix_rows<T, kHeads, kBlocks>(w, weight_pitch, out_pitch, v + i, rows, at, to, load_value, [](int) {});
+      };
       int at = 0;
-      for (; at + kPass <= d; at += kPass)
-        mix_rows<T, kHeads, kBlocks>(w, weight_pitch, out_pitch, v + i, rows, at, to, Block::load_all);
-      for (; at + Block::kElements <= d; at += Block::kElements)
-        mix_rows<T, kHeads, 1>(w, weight_pitch, out_pitch, v + i, rows, at, to, Block::load_all);
-      if (at < d)
-        mix_rows<T, kHeads, 1>(w, weight_pitch, out_pitch, v + i, rows, at, to,
-                               [&](const T* p, F* value) { Block::load_first(p, d - at, value); });
+      for (; at + kPass <= d; at += kPass) pass.template operator()<kBlocks>(at, Block::load_all);
+      for (; at + Block::kElements <= d; at += Block::kElements) pass.template operator()<1>(at, Block::load_all);
+      if (at < d) pass.template operator()<1>(at, [&](const T* p, F* value) { Block::load_first(p, d - at, value); });
     });
   }
 }
