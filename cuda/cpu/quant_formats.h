@@ -23,6 +23,18 @@ inline S8 gather_f16(const uint8_t* p, int stride) {
   return _mm256_cvtph_ps(_mm_setr_epi16(half[0], half[1], half[2], half[3], half[4], half[5], half[6], half[7]));
 }
 
+/// The two f16 numbers, d and m, at the start of each of G blocks.
+template <int G>
+inline void gather_f16_pairs(const uint8_t* p, int stride, S8& d, S8& m) {
+  int both[8] = {};
+  for (int i = 0; i < G; i++) std::memcpy(&both[i], p + i * stride, 4);
+  // In an order that two shuffles within 128 bits undo.
+  const S8 a = _mm256_cvtph_ps(_mm_setr_epi32(both[0], both[1], both[4], both[5]));
+  const S8 b = _mm256_cvtph_ps(_mm_setr_epi32(both[2], both[3], both[6], both[7]));
+  d = _mm256_shuffle_ps(a, b, 0x88);
+  m = _mm256_shuffle_ps(a, b, 0xdd);
+}
+
 /// Q8_0 to Q5_1: blocks of 32 that start with d, then m if they have one.
 template <class Block, int kOffset, bool kHasMin>
 struct Blocks32 {
@@ -32,8 +44,12 @@ struct Blocks32 {
 
   template <int G>
   static void scales(const uint8_t* p, S8& d, S8& m) {
-    d = gather_f16<G>(p, kBytes);
-    m = kHasMin ? gather_f16<G>(p + 2, kBytes) : mul8(d, _mm256_set1_ps(-kOffset));
+    if constexpr (kHasMin) {
+      gather_f16_pairs<G>(p, kBytes, d, m);
+    } else {
+      d = gather_f16<G>(p, kBytes);
+      m = mul8(d, _mm256_set1_ps(-kOffset));
+    }
   }
 
  protected:
