@@ -52,7 +52,7 @@ int32_t rkv_sample(uint64_t session, const rkv_sampler* sampler, int32_t* out_to
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
     check_sampler(checked_struct(sampler, "sampler"));
-    sample_tokens(use.all(), sampler, &required(out_token, "out_token"));
+    sample_token(use.only(), *sampler, &required(out_token, "out_token"));
   });
 }
 
@@ -72,11 +72,10 @@ int32_t rkv_decode(const uint64_t* sessions, const int32_t* tokens, int32_t n, f
       required(tokens_out, "tokens_out");
       for (int i = 0; i < n; i++) check_sampler(checked_struct(samplers + i, "samplers"));
     }
-    decode_step(use.all(), std::span(tokens, static_cast<size_t>(n)));
+    decode_step(use.all(), std::span(tokens, static_cast<size_t>(n)), samplers, tokens_out);
     if (logits != nullptr) {
       for (int i = 0; i < n; i++) give_logits(*use.all()[static_cast<size_t>(i)], logits + i * vocab);
     }
-    if (samplers != nullptr) sample_tokens(use.all(), samplers, tokens_out);
   });
 }
 

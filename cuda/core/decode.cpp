@@ -11,10 +11,15 @@
 namespace rkv {
 namespace {
 
-/// Nanoseconds of one step by stage.
-struct StepTimes {
-  int64_t select = 0, attend = 0, linear = 0;
-};
+/// Draw a token for every session from its last logits.
+void draw(std::span<Session* const> sessions, const rkv_sampler* samplers, int32_t* tokens) {
+  std::vector<SampleRequest> requests;
+  for (size_t i = 0; i < sessions.size(); i++) {
+    const Session& s = *sessions[i];
+    requests.push_back({s.logits->as<float>(), s.tokens.data(), s.n_tokens(), s.n_tokens(), samplers + i});
+  }
+  sessions[0]->model.ops().sample(requests, sessions[0]->model.config.vocab_size, tokens);
+}
 
 class DecodeStep {
  public:
@@ -45,44 +50,62 @@ class DecodeStep {
     if (n_ > 1) all_logits_ = Buffer(ops_, sizeof(float) * static_cast<size_t>(n_) * c_.vocab_size);
   }
 
-  void run() {
-    Stopwatch watch;
+  /// @param samplers  One per session, or NULL to draw nothing.
+  void run(const rkv_sampler* samplers, int32_t* drawn) {
+    ops_.begin_step(repeatable());
     ops_.embed(model_.embed, tokens_.data(), n_, hidden_.as<float>());
     float* x = hidden_.as<float>();
     for (int l = 0; l < c_.n_layers; l++) {
-      project_qkv(model_, l, x, n_, rope_.as<float>(), act_);
+      project_qkv(model_, l, x, n_, act_);
       append(l);
       gather_heads(l);
-      times_.linear += watch.lap();
+      ops_.begin_stage(Stage::kSelect);
       for_each_kv_dtype([&](std::span<DecodeHead> heads, DType kv) {
         if (std::any_of(heads.begin(), heads.end(), [](const DecodeHead& h) { return h.select; })) {
           ops_.select(heads, model_.group(), c_.head_dim, kv);
         }
-        times_.select += watch.lap();
-        ops_.attend(heads, model_.group(), c_.head_dim, kv);
-        times_.attend += watch.lap();
       });
+      ops_.begin_stage(Stage::kAttend);
+      for_each_kv_dtype(
+          [&](std::span<DecodeHead> heads, DType kv) { ops_.attend(heads, model_.group(), c_.head_dim, kv); });
+      ops_.begin_stage(Stage::kLinear);
       account(l);
       project_out(model_, l, act_.attended, n_, x, act_);
       feed_forward(model_, l, x, n_, act_);
     }
     write_logits(x);
-    times_.linear += watch.lap();
     commit();
+    if (samplers != nullptr) {
+      ops_.begin_stage(Stage::kSample);
+      draw(sessions_, samplers, drawn);
+    }
+    share_times(ops_.end_step());
   }
 
  private:
   int n_lists(const Session& s) const { return s.plan.rank == RKV_RANK_PER_HEAD ? model_.group() : 1; }
   static int list_capacity(const Session& s) { return std::min(s.plan.top_k, s.n_tokens() + 1); }
 
+  /// Whether the step hands nothing to the host: no trace, no lists to be counted, no positions to be searched.
+  bool repeatable() const {
+    return std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* s) {
+      return s->options.trace != 0 || (s->plan.select != RKV_SELECT_ALL && s->plan.rank == RKV_RANK_PER_HEAD) ||
+             (c_.sliding_window > 0 && s->n_tokens() >= c_.sliding_window);
+    });
+  }
+
   void append(int l) {
     const size_t cols = static_cast<size_t>(c_.n_kv_heads) * c_.head_dim;
+    appends_.clear(), pages_.clear();
     for (size_t i = 0; i < sessions_.size(); i++) {
       Session& s = *sessions_[i];
       LayerCache& cache = s.layers[static_cast<size_t>(l)].cache;
-      cache.append(model_, s.shape, act_.k + i * cols, act_.v + i * cols, &positions_[i], 1);
+      const int from = cache.candidates();
+      appends_.push_back(cache.append(model_, s.shape, act_.k + i * cols, act_.v + i * cols, positions_[i], 1));
       if (s.plan.step_keep > 0 && !layer_is_dense(s.plan, l)) cache.drop_oldest(s.plan.sinks, s.plan.step_keep);
+      cache.collect_pages(from, &pages_);
     }
+    ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n_, rope_.as<float>(), appends_, pages_);
   }
 
   void gather_heads(int l) {
@@ -186,8 +209,15 @@ class DecodeStep {
       stats.score_read_bytes = read_[i].score, stats.attend_read_bytes = read_[i].attend;
       stats.tokens_attended = read_[i].tokens;
       stats.total_score_read_bytes += read_[i].score, stats.total_attend_read_bytes += read_[i].attend;
-      stats.select_ns += times_.select / n_, stats.attend_ns += times_.attend / n_,
-          stats.linear_ns += times_.linear / n_;
+    }
+  }
+
+  void share_times(const StageTimes& times) {
+    for (Session* s : sessions_) {
+      s->stats.linear_ns += times.linear_ns / n_;
+      s->stats.select_ns += times.select_ns / n_;
+      s->stats.attend_ns += times.attend_ns / n_;
+      s->stats.sample_ns += times.sample_ns / n_;
     }
   }
 
@@ -207,30 +237,27 @@ class DecodeStep {
   std::vector<SharedBuffer> logits_;
   std::vector<DecodeHead> heads_;  // [sessions, n_kv_heads]
   std::vector<Read> read_;
-  StepTimes times_;
+  std::vector<Append> appends_;
+  std::vector<PageWork> pages_;
 };
 
 }  // namespace
 
-void decode_step(std::span<Session* const> sessions, std::span<const int32_t> tokens) {
+void decode_step(std::span<Session* const> sessions, std::span<const int32_t> tokens, const rkv_sampler* samplers,
+                 int32_t* drawn) {
   for (const Session* s : sessions) {
     if (s->state != SessionState::kReady) fail(RKV_E_STATE, "cannot decode: the session is not compressed yet");
   }
   check_tokens(sessions[0]->model, tokens);
-  DecodeStep(sessions, tokens).run();
+  DecodeStep(sessions, tokens).run(samplers, drawn);
 }
 
-void sample_tokens(std::span<Session* const> sessions, const rkv_sampler* samplers, int32_t* tokens) {
+void sample_token(Session& session, const rkv_sampler& sampler, int32_t* token) {
+  if (session.logits == nullptr) fail(RKV_E_STATE, "cannot sample: the session has seen no token");
   const Stopwatch watch;
-  std::vector<SampleRequest> requests;
-  for (size_t i = 0; i < sessions.size(); i++) {
-    const Session& s = *sessions[i];
-    if (s.logits == nullptr) fail(RKV_E_STATE, "cannot sample: the session has seen no token");
-    requests.push_back({s.logits->as<float>(), s.tokens.data(), s.n_tokens(), s.n_tokens(), samplers + i});
-  }
-  sessions[0]->model.ops().sample(requests, sessions[0]->model.config.vocab_size, tokens);
-  const int64_t each = watch.elapsed_ns() / static_cast<int64_t>(sessions.size());
-  for (Session* s : sessions) s->stats.sample_ns += each;
+  Session* one = &session;
+  draw(std::span(&one, 1), &sampler, token);
+  session.stats.sample_ns += watch.elapsed_ns();
 }
 
 }  // namespace rkv

@@ -7,9 +7,11 @@ namespace rkv {
 
 /// rkv_decode(): feed tokens[i] to sessions[i]. All sessions belong to one model and are READY.
 /// A failure leaves every session as it was before the step.
-void decode_step(std::span<Session* const> sessions, std::span<const int32_t> tokens);
+/// @param samplers  One per session: the next tokens are drawn into `drawn`. NULL draws nothing.
+void decode_step(std::span<Session* const> sessions, std::span<const int32_t> tokens, const rkv_sampler* samplers,
+                 int32_t* drawn);
 
-/// Draw a token for every session from its last logits.
-void sample_tokens(std::span<Session* const> sessions, const rkv_sampler* samplers, int32_t* tokens);
+/// rkv_sample(): draw a token from the session's last logits.
+void sample_token(Session& session, const rkv_sampler& sampler, int32_t* token);
 
 }  // namespace rkv

@@ -20,7 +20,7 @@ Activations::Activations(Model& model, int n, LinearUse linear_use) : use(linear
 
 Activations::~Activations() { model_.work.add(-static_cast<int64_t>(memory_.bytes())); }
 
-void project_qkv(Model& model, int layer, const float* x, int n, const float* rope, Activations& act) {
+void project_qkv(Model& model, int layer, const float* x, int n, Activations& act) {
   const rkv_model_config& c = model.config;
   const LayerWeights& w = model.layers[static_cast<size_t>(layer)];
   Ops& ops = model.ops();
@@ -31,9 +31,11 @@ void project_qkv(Model& model, int layer, const float* x, int n, const float* ro
     ops.rms_norm(act.q, w.q_norm, c.norm_eps, n * c.n_heads, c.head_dim, act.q);
     ops.rms_norm(act.k, w.k_norm, c.norm_eps, n * c.n_kv_heads, c.head_dim, act.k);
   }
-  const int pairs = c.rope_dims / 2;
-  ops.rope(act.q, n, c.n_heads, c.head_dim, pairs, c.rope_interleaved != 0, rope);
-  ops.rope(act.k, n, c.n_kv_heads, c.head_dim, pairs, c.rope_interleaved != 0, rope);
+}
+
+RotateShape rotate_shape(const Model& model) {
+  const rkv_model_config& c = model.config;
+  return {c.n_heads, c.n_kv_heads, c.head_dim, c.rope_dims / 2, c.rope_interleaved != 0};
 }
 
 void project_out(Model& model, int layer, const float* attended, int n, float* x, Activations& act) {

@@ -27,8 +27,10 @@ struct Activations {
   Buffer memory_;
 };
 
-/// Fill act.q, act.k and act.v from x[n, dim]: norm, projections, QK norm, RoPE. rope: table of these n tokens.
-void project_qkv(Model& model, int layer, const float* x, int n, const float* rope, Activations& act);
+/// Fill act.q, act.k and act.v from x[n, dim]: norm, projections, QK norm; RoPE comes with the append to the cache.
+void project_qkv(Model& model, int layer, const float* x, int n, Activations& act);
+
+RotateShape rotate_shape(const Model& model);
 
 /// x[n, dim] += attended[n, n_heads * head_dim] W_o^T.
 void project_out(Model& model, int layer, const float* attended, int n, float* x, Activations& act);

@@ -23,33 +23,29 @@ void LayerCache::reserve(Model& model, const CacheShape& shape, int n, int ahead
   if (bounds_ != nullptr) reserve_pages(model.ops(), shape, bounds_->page_size, n);
 }
 
-void LayerCache::append(Model& model, const CacheShape& shape, const float* k, const float* v, const int32_t* positions,
-                        int n) {
+Append LayerCache::append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position,
+                          int n) {
   reserve(model, shape, n, 0);
-  Ops& ops = model.ops();
   Segment& last = segments_.back();
   KvBlock& block = *last.block;
-  const size_t stride = static_cast<size_t>(block.capacity) * shape.row_bytes();
-  ops.store_kv(k, n, shape.n_kv_heads, shape.head_dim, shape.kv, block.k(0, last.end), stride);
-  ops.store_kv(v, n, shape.n_kv_heads, shape.head_dim, shape.kv, block.v(0, last.end), stride);
-  for (int h = 0; h < shape.n_kv_heads; h++) {
-    ops.upload(block.position(h, last.end), positions, sizeof(int32_t) * n);
-  }
-  const int from = candidates();
+  Append rows = {};
+  rows.k = k, rows.v = v, rows.n = n, rows.kv = shape.kv;
+  rows.k_out = block.k(0, last.end), rows.v_out = block.v(0, last.end);
+  rows.head_stride = static_cast<size_t>(block.capacity) * shape.row_bytes();
+  rows.position_out = block.position(0, last.end);
+  rows.position_stride = block.capacity;
+  rows.first_position = first_position;
   if (index_ != nullptr) {
-    std::vector<int32_t> slots(static_cast<size_t>(n));
-    std::iota(slots.begin(), slots.end(), slots_);
-    for (int h = 0; h < shape.n_kv_heads; h++) {
-      ops.upload(index_->slots.as<int32_t>() + static_cast<size_t>(h) * index_->capacity + index_->count, slots.data(),
-                 sizeof(int32_t) * slots.size());
-    }
+    rows.index_out = index_->slots.as<int32_t>() + index_->count;
+    rows.index_stride = index_->capacity;
+    rows.first_slot = slots_;
     index_->count += n;
   }
   last.end += n;
   block.filled = last.end;
   slots_ += n;
   refresh_runs();
-  if (bounds_ != nullptr) fill_pages(model, shape, from);
+  return rows;
 }
 
 void LayerCache::refresh_runs() {
@@ -128,14 +124,17 @@ void LayerCache::reserve_pages(Ops& ops, const CacheShape& shape, int page_size,
 void LayerCache::build_pages(Model& model, const CacheShape& shape, int page_size) {
   bounds_ = nullptr;
   reserve_pages(model.ops(), shape, page_size, 0);
-  fill_pages(model, shape, 0);
+  std::vector<PageWork> work;
+  collect_pages(0, &work);
+  model.ops().build_bounds(work, shape.head_dim);
 }
 
-void LayerCache::fill_pages(Model& model, const CacheShape& shape, int from) {
-  std::vector<HeadCache> heads;
-  std::vector<Bounds> views;
-  for (int h = 0; h < shape.n_kv_heads; h++) heads.push_back(head(h, true)), views.push_back(bounds(h));
-  model.ops().build_bounds(heads, views, bounds_->stale ? 0 : from, shape.head_dim, shape.kv);
+void LayerCache::collect_pages(int from, std::vector<PageWork>* work) const {
+  if (bounds_ == nullptr) return;
+  const CacheShape& shape = segments_[0].block->shape;
+  for (int h = 0; h < shape.n_kv_heads; h++) {
+    work->push_back({head(h, true), bounds(h), shape.kv, bounds_->stale ? 0 : from});
+  }
   bounds_->stale = false;
 }
 

@@ -58,8 +58,11 @@ class LayerCache {
 
   /// Make room for n more slots, and for `ahead` that follow soon, so that append() of n cannot run out of memory.
   void reserve(Model& model, const CacheShape& shape, int n, int ahead);
-  /// Store n new tokens behind the others. k, v: device f32 [n, n_kv_heads, head_dim]; positions: host [n].
-  void append(Model& model, const CacheShape& shape, const float* k, const float* v, const int32_t* positions, int n);
+  /// Take in n new tokens behind the others, at consecutive positions. k, v: device f32 [n, n_kv_heads, head_dim].
+  /// @return the rows to be written: the caller hands them to Ops::append() at once.
+  Append append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position, int n);
+  /// Add the pages that hold candidates from `from` on to the work for Ops::build_bounds(); nothing without bounds.
+  void collect_pages(int from, std::vector<PageWork>* work) const;
 
   /// View of one KV head for the ops; valid until the cache changes. Without `indexed` the index list is left out.
   HeadCache head(int h, bool indexed) const;
@@ -70,7 +73,7 @@ class LayerCache {
   /// Attend only to slots[n_kv_heads, n] from now on, and to what is appended; drops nothing.
   void set_index(Model& model, const CacheShape& shape, const int32_t* slots, int n);
   void clear_selection() { index_ = nullptr, bounds_ = nullptr; }
-  /// Build page bounds over all candidates; append() keeps them up to date from then on.
+  /// Build page bounds over all candidates; collect_pages() keeps them up to date from then on.
   void build_pages(Model& model, const CacheShape& shape, int page_size);
   /// First candidate of a KV head whose position is at least `position`.
   int first_at(Ops& ops, int h, int position) const;
@@ -103,7 +106,6 @@ class LayerCache {
   void refresh_runs();
   void reserve_index(Ops& ops, const CacheShape& shape, int n);
   void reserve_pages(Ops& ops, const CacheShape& shape, int page_size, int n);
-  void fill_pages(Model& model, const CacheShape& shape, int from);
 
   std::vector<Segment> segments_;
   std::vector<Run> runs_;  // [n_kv_heads, n_runs]

@@ -45,6 +45,42 @@ struct Bounds {
   int32_t page_size;
 };
 
+/// New tokens of one session in one layer, on their way into the cache.
+struct Append {
+  const float *k, *v;  // device [n, n_kv_heads, d]: rows of the k and v of rotate_and_append()
+  int32_t n;
+  DType kv;
+  void *k_out, *v_out;      // device: row of KV head 0 for the first token; the others follow
+  size_t head_stride;       // bytes from the rows of a KV head to those of the next
+  int32_t* position_out;    // device, of KV head 0; they count up from first_position
+  int32_t position_stride;  // elements from a KV head to the next
+  int32_t first_position;
+  int32_t* index_out;    // device, of KV head 0, or NULL without an index list; slots count up from first_slot
+  int32_t index_stride;  // elements from a KV head to the next
+  int32_t first_slot;
+};
+
+/// Pages of one KV head that have to be filled.
+struct PageWork {
+  HeadCache cache;
+  Bounds bounds;
+  DType kv;
+  int32_t from;  // first candidate that is new; its page is rebuilt whole
+};
+
+/// Heads that rotate_and_append() works on, and how their dims pair up: i with i + pairs, or 2i with 2i + 1.
+struct RotateShape {
+  int n_heads, n_kv_heads, d, pairs;
+  bool interleaved;
+};
+
+/// Parts of a decode step that are timed apart.
+enum class Stage { kLinear, kSelect, kAttend, kSample };
+
+struct StageTimes {
+  int64_t linear_ns = 0, select_ns = 0, attend_ns = 0, sample_ns = 0;
+};
+
 /// What a projection is for.
 enum class LinearUse {
   kPrefill,  // many tokens of one prompt: the fastest way
@@ -116,6 +152,15 @@ class Ops {
   virtual void unplace(const Weight& weight) = 0;
   virtual int threads() const = 0;
 
+  // decode steps
+  /// Everything up to end_step() is one decode step. `repeatable`: no op of it hands data to the host, so that a
+  /// backend may record the step and replay it while the same sessions go on.
+  virtual void begin_step(bool repeatable) = 0;
+  /// What follows belongs to this stage; a step begins with kLinear.
+  virtual void begin_stage(Stage stage) = 0;
+  /// Wait for the step. @return what its stages took.
+  virtual StageTimes end_step() = 0;
+
   // linear part
   /// x[n, dim] = rows `tokens` (host) of the embedding.
   virtual void embed(const Weight& table, const int32_t* tokens, int n, float* x) = 0;
@@ -132,11 +177,11 @@ class Ops {
   /// cos and sin for given positions (host): table[n, rope_dims/2, 2] device.
   virtual void rope_table(const int32_t* positions, int n, const double* inv_freq, int pairs, float factor,
                           float* table) = 0;
-  /// Rotate x[n, heads, d] in place; table as made by rope_table().
-  virtual void rope(float* x, int n, int heads, int d, int pairs, bool interleaved, const float* table) = 0;
-  /// Convert rows [n, n_kv_heads, d] to the KV dtype, head h to `dst + h * head_stride_bytes`, n rows of d each.
-  virtual void store_kv(const float* rows, int n, int n_kv_heads, int d, DType kv, void* dst,
-                        size_t head_stride_bytes) = 0;
+  /// Rotate q[n, n_heads, d] and k[n, n_kv_heads, d] in place, store K and V of every session in the KV dtype with
+  /// their positions and slots, and rebuild the pages that new tokens fall into: all between the projections and
+  /// attention.
+  virtual void rotate_and_append(const RotateShape& shape, float* q, float* k, int n, const float* table,
+                                 std::span<const Append> appends, std::span<const PageWork> pages) = 0;
   /// Causal attention of n new tokens, whose K and V are the last n slots of every cache.
   /// q, out [n, n_kv_heads * group, d]; token i sees slots up to cache.n - n + i, within the sliding window.
   virtual void attend_prefill(const float* q, int n, std::span<const HeadCache> heads, int group, int d, DType kv,
@@ -152,9 +197,8 @@ class Ops {
   /// Copy slots[n] (device, ascending) of a cache to k[n, d], v[n, d], position[n].
   virtual void gather(const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
                       int32_t* position) = 0;
-  /// Rebuild the pages that hold candidates [from, cache.candidates()). `from` = 0 builds all.
-  virtual void build_bounds(std::span<const HeadCache> heads, std::span<const Bounds> bounds, int from, int d,
-                            DType kv) = 0;
+  /// Rebuild the pages that hold candidates [from, cache.candidates()) of every head.
+  virtual void build_bounds(std::span<const PageWork> work, int d) = 0;
 
   // sampling
   virtual void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) = 0;

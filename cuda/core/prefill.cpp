@@ -72,13 +72,14 @@ class Prefill {
   void run_layer(int l, float* queries) {
     LayerCache& cache = s_.layers[static_cast<size_t>(l)].cache;
     const bool last_layer = l == c_.n_layers - 1;
-    const int pairs2 = c_.rope_dims;  // floats of a RoPE table row
     for (int from = 0; from < n_; from += chunk_) {
       const int n = std::min(chunk_, n_ - from);
       float* x = row(hidden_, from, c_.dim);
-      project_qkv(model_, l, x, n, rope_.as<float>() + static_cast<size_t>(from) * pairs2, act_);
+      project_qkv(model_, l, x, n, act_);
       cache.reserve(model_, s_.shape, n, n_ - from - n);
-      cache.append(model_, s_.shape, act_.k, act_.v, positions_.data() + from, n);
+      const Append rows = cache.append(model_, s_.shape, act_.k, act_.v, positions_[static_cast<size_t>(from)], n);
+      const float* table = rope_.as<float>() + static_cast<size_t>(from) * c_.rope_dims;
+      ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n, table, std::span(&rows, 1), {});
       keep_queries(from, n, queries);
       // Only the last token's output of the last layer is ever used.
       const int skip = last_layer ? (from + n == n_ ? n - 1 : n) : 0;

@@ -27,7 +27,8 @@ const BoundsKernels& bounds_kernels(CpuLevel level, DType kv) {
 
 namespace {
 
-constexpr int kPages = 32;  // pages per task: a dim's bounds of them are a cache line of bf16
+constexpr int kPages = 32;                    // pages per task: a dim's bounds of them are a cache line of bf16
+constexpr int64_t kParallelElements = 32768;  // less is done before another thread is awake, as after every decode step
 
 /// Bounds are elements of keys, so that bf16 is a cut of their f32.
 inline void put(float x, float* to) { *to = x; }
@@ -65,24 +66,30 @@ void build_pages(const BoundsKernels& kernels, const HeadCache& cache, const Bou
 
 }  // namespace
 
-void build_bounds(ThreadPool& pool, CpuLevel level, std::span<const HeadCache> heads, std::span<const Bounds> bounds,
-                  int from, int d, DType kv) {
-  const BoundsKernels& kernels = bounds_kernels(level, kv);
+void build_bounds(ThreadPool& pool, CpuLevel level, std::span<const PageWork> work, int d) {
   struct Task {
     int head, page, n;
   };
   std::vector<Task> tasks;
-  for (int h = 0; h < static_cast<int>(heads.size()); h++) {
-    const int candidates = heads[h].candidates();
+  int64_t elements = 0;  // of keys that are read
+  for (int h = 0; h < static_cast<int>(work.size()); h++) {
+    const int candidates = work[h].cache.candidates(), page_size = work[h].bounds.page_size, from = work[h].from;
     if (from >= candidates) continue;
-    const int end = (candidates - 1) / bounds[h].page_size + 1;
-    for (int page = from / bounds[h].page_size; page < end; page += kPages)
+    const int end = (candidates - 1) / page_size + 1;
+    for (int page = from / page_size; page < end; page += kPages)
       tasks.push_back({h, page, std::min(kPages, end - page)});
+    elements += int64_t{candidates - from / page_size * page_size} * d;
   }
-  pool.run(static_cast<int>(tasks.size()), [&](int task, int) {
+  const auto build = [&](int task, int) {
     const auto [head, page, n] = tasks[task];
-    build_pages(kernels, heads[head], bounds[head], page, n, d, kv);
-  });
+    const PageWork& w = work[head];
+    build_pages(bounds_kernels(level, w.kv), w.cache, w.bounds, page, n, d, w.kv);
+  };
+  const int n_tasks = static_cast<int>(tasks.size());
+  if (elements >= kParallelElements)
+    pool.run(n_tasks, build);
+  else
+    for (int task = 0; task < n_tasks; task++) build(task, 0);
 }
 
 }  // namespace rkv::cpu

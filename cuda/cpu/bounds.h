@@ -11,7 +11,6 @@ namespace rkv::cpu {
 
 /// Ops::build_bounds: element-wise min and max of every page of consecutive candidates, for the pages that hold
 /// candidates [from, candidates()); the page of `from` is rebuilt whole. Exact: bounds are elements of keys.
-void build_bounds(ThreadPool& pool, CpuLevel level, std::span<const HeadCache> heads, std::span<const Bounds> bounds,
-                  int from, int d, DType kv);
+void build_bounds(ThreadPool& pool, CpuLevel level, std::span<const PageWork> work, int d);
 
 }  // namespace rkv::cpu

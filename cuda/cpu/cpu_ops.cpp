@@ -4,7 +4,9 @@
 #include <new>
 
 #include "core/backend.h"
+#include "core/clock.h"
 #include "core/failure.h"
+#include "cpu/append.h"
 #include "cpu/attend.h"
 #include "cpu/attend_prefill.h"
 #include "cpu/bandwidth.h"
@@ -39,6 +41,20 @@ class CpuOps final : public Ops {
   void unplace(const Weight&) override {}
   int threads() const override { return pool_.size(); }
 
+  void begin_step(bool) override {
+    times_ = {};
+    stage_ = Stage::kLinear;
+    watch_ = Stopwatch();
+  }
+  void begin_stage(Stage stage) override {
+    add_lap();
+    stage_ = stage;
+  }
+  StageTimes end_step() override {
+    add_lap();
+    return times_;
+  }
+
   void embed(const Weight& table, const int32_t* tokens, int n, float* x) override {
     const int64_t stride = row_bytes(table.dtype, table.cols);
     for (int i = 0; i < n; i++) {
@@ -61,12 +77,12 @@ class CpuOps final : public Ops {
                   float* table) override {
     cpu::rope_table(pool_, positions, n, inv_freq, pairs, factor, table);
   }
-  void rope(float* x, int n, int heads, int d, int pairs, bool interleaved, const float* table) override {
-    cpu::rope(pool_, level_, x, n, heads, d, pairs, interleaved, table);
-  }
-  void store_kv(const float* rows, int n, int n_kv_heads, int d, DType kv, void* dst,
-                size_t head_stride_bytes) override {
-    cpu::store_kv(pool_, level_, rows, n, n_kv_heads, d, kv, dst, head_stride_bytes);
+  void rotate_and_append(const RotateShape& shape, float* q, float* k, int n, const float* table,
+                         std::span<const Append> appends, std::span<const PageWork> pages) override {
+    rope(pool_, level_, q, n, shape.n_heads, shape.d, shape.pairs, shape.interleaved, table);
+    rope(pool_, level_, k, n, shape.n_kv_heads, shape.d, shape.pairs, shape.interleaved, table);
+    for (const Append& rows : appends) append(pool_, level_, rows, shape.n_kv_heads, shape.d);
+    if (!pages.empty()) build_bounds(pages, shape.d);
   }
   void attend_prefill(const float* q, int n, std::span<const HeadCache> heads, int group, int d, DType kv,
                       int sliding_window, float* out) override {
@@ -87,10 +103,7 @@ class CpuOps final : public Ops {
               int32_t* position) override {
     cpu::gather(pool_, cache, slots, n, d, kv, k, v, position);
   }
-  void build_bounds(std::span<const HeadCache> heads, std::span<const Bounds> bounds, int from, int d,
-                    DType kv) override {
-    cpu::build_bounds(pool_, level_, heads, bounds, from, d, kv);
-  }
+  void build_bounds(std::span<const PageWork> work, int d) override { cpu::build_bounds(pool_, level_, work, d); }
 
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
     pool_.run(static_cast<int>(requests.size()),
@@ -98,10 +111,18 @@ class CpuOps final : public Ops {
   }
 
  private:
+  void add_lap() {
+    int64_t* const ns[] = {&times_.linear_ns, &times_.select_ns, &times_.attend_ns, &times_.sample_ns};
+    *ns[static_cast<int>(stage_)] += watch_.lap();
+  }
+
   ThreadPool pool_;
   const CpuLevel level_;
   const LinearKernels& linear_;
   LinearScratch scratch_;
+  Stage stage_ = Stage::kLinear;
+  StageTimes times_;
+  Stopwatch watch_;
 };
 
 CpuLevel required_level(int cpu_level) {

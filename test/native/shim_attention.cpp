@@ -92,20 +92,20 @@ extern "C" RKV_API void rkvt_decode(int32_t level, int32_t threads, const CacheS
   const int n_lists = plan != nullptr && plan->rank == RKV_RANK_PER_HEAD ? s->group : 1;
 
   std::vector<std::unique_ptr<Guarded<uint8_t>>> planes;
-  std::vector<Bounds> bounds;
+  std::vector<PageWork> bounds;
   for (const HeadCache& cache : caches.heads) {
     const int pitch = pages ? (cache.candidates() - 1) / plan->page_size + 1 : 0;
     planes.push_back(std::make_unique<Guarded<uint8_t>>(nullptr, size_t{2} * s->d * pitch * element_bytes(kv)));
-    bounds.push_back({planes.back()->data(), pitch, pages ? plan->page_size : 1});
+    bounds.push_back({cache, {planes.back()->data(), pitch, pages ? plan->page_size : 1}, kv, 0});
   }
-  if (pages) cpu::build_bounds(pool, cpu_level, caches.heads, bounds, 0, s->d, kv);
+  if (pages) cpu::build_bounds(pool, cpu_level, bounds, s->d);
 
   const size_t floats = static_cast<size_t>(s->group) * s->d, list = plan != nullptr ? n_lists * plan->top_k : 0;
   Guarded<float> queries(q, floats * s->n_heads), result(nullptr, floats * s->n_heads);
   Guarded<int32_t> lists(nullptr, list * s->n_heads);
   std::vector<DecodeHead> heads;
   for (int h = 0; h < s->n_heads; h++)
-    heads.push_back({caches.heads[h], bounds[h], queries.data() + h * floats, result.data() + h * floats, plan,
+    heads.push_back({caches.heads[h], bounds[h].bounds, queries.data() + h * floats, result.data() + h * floats, plan,
                      plan != nullptr, first, lists.data() + h * list, n_selected + h * n_lists, 0, 0, 0});
   if (plan != nullptr) cpu::select(pool, cpu_level, heads, s->group, s->d, kv);
   cpu::attend(pool, cpu_level, heads, s->group, s->d, kv);
@@ -161,8 +161,10 @@ extern "C" RKV_API void rkvt_build_bounds(int32_t level, int32_t threads, const 
   ThreadPool pool(threads);
   const Caches caches(*s, runs, k, nullptr, positions, index);
   const auto kv = static_cast<DType>(s->kv);
-  std::vector<Bounds> bounds;
-  for (int h = 0; h < s->n_heads; h++)
-    bounds.push_back({planes + static_cast<size_t>(h) * 2 * s->d * pitch * element_bytes(kv), pitch, page_size});
-  cpu::build_bounds(pool, static_cast<CpuLevel>(level), caches.heads, bounds, from, s->d, kv);
+  std::vector<PageWork> work;
+  for (int h = 0; h < s->n_heads; h++) {
+    uint8_t* data = planes + static_cast<size_t>(h) * 2 * s->d * pitch * element_bytes(kv);
+    work.push_back({caches.heads[h], {data, pitch, page_size}, kv, from});
+  }
+  cpu::build_bounds(pool, static_cast<CpuLevel>(level), work, s->d);
 }
