@@ -1,8 +1,6 @@
 #include "cpu/linear.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
 
 #include "cpu/kernel_set.h"
 
@@ -24,9 +22,6 @@ const LinearKernels& linear_kernels(CpuLevel level) {
 
 namespace {
 
-constexpr int64_t kAlign = 64;
-constexpr int64_t align(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
-
 bool is_quantized(DType dtype) { return block_elements(dtype) > 1; }
 
 /// f32 and f16 weights keep their precision; the rest is rounded to bf16 where that is faster.
@@ -44,29 +39,18 @@ void for_each_row(ThreadPool& pool, int n, int cols, Fn&& per_row) {
   });
 }
 
-/// A stretch of output rows of one projection.
-struct Slice {
-  const Projection* projection;
-  int first, last;
-};
-
-/// Cut all projections into slices of about `bytes` of weights and call fn(slice) for each, in one parallel region.
-template <class Fn>
-void for_each_slice(ThreadPool& pool, std::span<const Projection> projections, int64_t bytes, Fn&& fn) {
-  const auto rows_of = [&](const Projection& p) {
-    const int64_t rows = bytes / std::max<int64_t>(1, row_bytes(p.weight->dtype, p.weight->cols)) / 4 * 4;
-    return static_cast<int>(std::clamp<int64_t>(rows, 4, std::max(4, p.weight->rows)));
-  };
+/// Cut the output rows of all projections into slices, rows_of(projection) each, and call fn(projection, first row,
+/// index) for every slice and every index in [0, copies), in one parallel region.
+template <class RowsOf, class Fn>
+void for_each_slice(ThreadPool& pool, std::span<const Projection> projections, int copies, RowsOf&& rows_of, Fn&& fn) {
   const auto slices_of = [&](const Projection& p) { return (p.weight->rows + rows_of(p) - 1) / rows_of(p); };
   int n = 0;
   for (const Projection& p : projections) n += slices_of(p);
-  pool.run(n, [&](int task, int) {
+  pool.run(n * copies, [&](int task, int worker) {
+    int slice = task / copies;
     for (const Projection& p : projections) {
-      if (task < slices_of(p)) {
-        const int first = task * rows_of(p);
-        return fn(Slice{&p, first, std::min(p.weight->rows, first + rows_of(p))});
-      }
-      task -= slices_of(p);
+      if (slice < slices_of(p)) return fn(p, slice * rows_of(p), task % copies, worker);
+      slice -= slices_of(p);
     }
   });
 }
@@ -94,9 +78,13 @@ void linear_decode(ThreadPool& pool, const LinearKernels& kernels, LinearScratch
   // Slices small enough that nobody waits long for the last one, large enough that handing them out costs nothing.
   int64_t bytes = 0;
   for (const Projection& p : projections) bytes += p.weight->bytes();
-  const int64_t slice = std::clamp<int64_t>(bytes / (8 * pool.size()), 8 << 10, 128 << 10);
-  for_each_slice(pool, projections, slice,
-                 [&](const Slice& s) { kernels.decode_rows(*s.projection, input, s.first, s.last); });
+  const int64_t slice_bytes = std::clamp<int64_t>(bytes / (8 * pool.size()), 8 << 10, 128 << 10);
+  const auto rows_of = [&](const Projection& p) {
+    return static_cast<int>(std::max<int64_t>(1, slice_bytes / row_bytes(p.weight->dtype, p.weight->cols)));
+  };
+  for_each_slice(pool, projections, 1, rows_of, [&](const Projection& p, int first, int, int) {
+    kernels.decode_rows(p, input, first, std::min(p.weight->rows, first + rows_of(p)));
+  });
 }
 
 void linear_prefill(ThreadPool& pool, const LinearKernels& kernels, LinearScratch& scratch, const float* x, int n,
@@ -112,53 +100,19 @@ void linear_prefill(ThreadPool& pool, const LinearKernels& kernels, LinearScratc
   }
   // A task is one panel for a share of the tokens. Sharing tokens out means unpacking a panel more than once, so it is
   // done only as far as there are too few panels to keep all threads busy to the end.
-  const int rows = kernels.panel_rows;
-  const auto panels_of = [&](const Projection& p) { return (p.weight->rows + rows - 1) / rows; };
+  const auto rows_of = [&](const Projection&) { return kernels.panel_rows; };
   int panels = 0;
-  for (const Projection& p : projections) panels += panels_of(p);
-  if (panels == 0) return;
-  constexpr int kFewestTokens = 96;  // a multiple of every tile height
-  const int wanted = (8 * pool.size() + panels - 1) / panels;
-  const int shares = std::clamp(wanted, 1, std::max(1, n / kFewestTokens));
-  const int tokens = (n + shares - 1) / shares;
+  for (const Projection& p : projections) panels += (p.weight->rows + kernels.panel_rows - 1) / kernels.panel_rows;
+  constexpr int kFewestTokens = 16 * kTileTokens;
+  const int wanted = (8 * pool.size() + panels - 1) / std::max(1, panels);
+  const int most = std::max(1, n / kFewestTokens);
+  const int tokens = (n / std::clamp(wanted, 1, most) / kTileTokens + 1) * kTileTokens;
   uint8_t* panel = scratch.panels(pool.size());
-  pool.run(panels * shares, [&](int task, int worker) {
-    int index = task / shares;
-    const int t0 = task % shares * tokens, t1 = std::min(n, t0 + tokens);
-    for (const Projection& p : projections) {
-      if (index < panels_of(p))
-        return kernels.prefill_panel(p, input, index * rows, t0, t1, panel + worker * kPanelBytes);
-      index -= panels_of(p);
-    }
-  });
+  for_each_slice(pool, projections, (n + tokens - 1) / tokens, rows_of,
+                 [&](const Projection& p, int first, int share, int worker) {
+                   const int t0 = share * tokens, t1 = std::min(n, t0 + tokens);
+                   kernels.prefill_panel(p, input, first, t0, t1, panel + worker * kPanelBytes);
+                 });
 }
-
-uint8_t* LinearScratch::Buffer::reserve(int64_t wanted) {
-  if (wanted > bytes) {
-    ::operator delete (data, std::align_val_t{kAlign});
-    data = nullptr;
-    bytes = 0;
-    data = static_cast<uint8_t*>(::operator new (static_cast<size_t>(wanted), std::align_val_t{kAlign}));
-    bytes = wanted;
-  }
-  return data;
-}
-
-LinearScratch::~LinearScratch() {
-  for (Buffer* buffer : {&groups_, &bf16_, &panels_}) ::operator delete (buffer->data, std::align_val_t{kAlign});
-}
-
-ActivationGroup* LinearScratch::groups(int n, int cols) {
-  const int64_t bytes = int64_t{n} * activation_groups(cols) * int64_t{sizeof(ActivationGroup)};
-  return reinterpret_cast<ActivationGroup*>(groups_.reserve(bytes));
-}
-
-uint16_t* LinearScratch::bf16(int n, int cols) {
-  return reinterpret_cast<uint16_t*>(bf16_.reserve(int64_t{n} * bf16_stride(cols) * 2));
-}
-
-uint8_t* LinearScratch::panels(int workers) { return panels_.reserve(workers * kPanelBytes); }
-
-int64_t LinearScratch::bytes() const { return groups_.bytes + bf16_.bytes + panels_.bytes; }
 
 }  // namespace rkv::cpu

@@ -3,7 +3,7 @@
 // One row of weights after the other, so that memory is read as one stream: the hardware then fetches ahead by itself,
 // and two rows at a time halve the rate. Up to four tokens share a row's codes. Every token's sum is formed in the same
 // order whatever their number is: the same bits come out.
-#include "cpu/linear_kernels.h"
+#include "cpu/linear_isa.h"
 #include "cpu/linear_stage.h"
 
 namespace rkv::cpu::RKV_ISA {

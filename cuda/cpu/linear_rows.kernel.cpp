@@ -1,5 +1,5 @@
 // Rows between f32 and the forms that projections work on, and the table that names all kernels of a level.
-#include "cpu/linear_kernels.h"
+#include "cpu/linear_isa.h"
 #include "cpu/linear_stage.h"
 
 namespace rkv::cpu::RKV_ISA {

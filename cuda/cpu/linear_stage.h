@@ -1,7 +1,7 @@
 // Weights on their way to f32: codes and scales of a group of blocks, whatever the type. For *.kernel.cpp only.
 #pragma once
 
-#include "cpu/quant_formats.h"
+#include "cpu/weight_formats.h"
 
 namespace rkv::cpu::RKV_ISA {
 
