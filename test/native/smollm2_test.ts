@@ -39,7 +39,7 @@ function errors(logits: Float32Array, wanted: Wanted): { max: number; rms: numbe
 function assertClose(logits: Float32Array, wanted: Wanted, allowed: { max: number; rms: number }, what: string): void {
   const { max, rms } = errors(logits, wanted);
   assert(
-    max <= 2 * allowed.max && rms <= 2 * allowed.rms,
+    max <= allowed.max && rms <= allowed.rms,
     `${what}, position ${wanted.position}: max ${max}, rms ${rms}`,
   );
 }

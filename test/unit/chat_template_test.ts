@@ -14,7 +14,7 @@ interface Style {
 }
 
 const styles: Style[] = JSON.parse(
-  Deno.readTextFileSync(new URL("../fixtures/text/chat_prompts.json", import.meta.url).pathname),
+  Deno.readTextFileSync(new URL("../fixtures/text/chat_prompts.json", import.meta.url)),
 );
 
 for (const { style, template, bos, eos, cases } of styles) {

@@ -15,8 +15,7 @@ interface TokenizerJson {
   readonly added_tokens: { readonly id: number; readonly content: string; readonly special: boolean }[];
 }
 
-const read = (name: string) =>
-  JSON.parse(Deno.readTextFileSync(new URL(`../fixtures/text/${name}`, import.meta.url).pathname));
+const read = (name: string) => JSON.parse(Deno.readTextFileSync(new URL(`../fixtures/text/${name}`, import.meta.url)));
 
 const { texts, styles } = read("style_ids.json") as { texts: string[]; styles: Record<string, Case[]> };
 

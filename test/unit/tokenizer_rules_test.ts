@@ -9,7 +9,7 @@ type HuggingFaceText = Extract<TextSource, { kind: "huggingface" }>;
 
 const fixture = (style: string) =>
   JSON.parse(
-    Deno.readTextFileSync(new URL(`../fixtures/text/${style}.tokenizer.json`, import.meta.url).pathname),
+    Deno.readTextFileSync(new URL(`../fixtures/text/${style}.tokenizer.json`, import.meta.url)),
   );
 
 function fromJson(style: string, files: Partial<HuggingFaceText> = {}): Tokenizer {

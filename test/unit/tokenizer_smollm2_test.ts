@@ -13,7 +13,7 @@ Deno.test({
   async fn(t) {
     const { text: source } = await openModel(`${modelFolder("smollm2")}/${manifest!.open}`);
     const { tokenizer, chat } = loadText(source);
-    const fixture = new URL("../fixtures/text/smollm2_ids.json", import.meta.url).pathname;
+    const fixture = new URL("../fixtures/text/smollm2_ids.json", import.meta.url);
     const { texts, cases } = JSON.parse(Deno.readTextFileSync(fixture)) as {
       texts: string[];
       cases: { ids: number[]; decoded: string; all: string }[];
