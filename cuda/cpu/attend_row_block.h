@@ -48,26 +48,28 @@ int packed_pitch(int d) {
   return (d + kElements - 1) / kElements * kElements;
 }
 
-/// Where element i of a row is in a packed row.
-template <class T>
-int packed_index(int i) {
+/// Call fn(plain index, packed index) for the d elements of a row.
+template <class T, class Fn>
+void for_elements(int d, Fn&& fn) {
   constexpr int kVecs = RowBlock<T>::kVecs, kElements = RowBlock<T>::kElements;
-  return i / kElements * kElements + i % kVecs * kLanes + i % kElements / kVecs;
+  for (int block = 0; block < d; block += kElements) {
+    const int n = d - block < kElements ? d - block : kElements;
+    for (int v = 0; v < kVecs; v++)
+      for (int i = v, lane = 0; i < n; i += kVecs, lane++) fn(block + i, block + v * kLanes + lane);
+  }
 }
 
 template <class T>
 void pack_rows(const float* plain, int n, int d, float* packed) {
   const int pitch = packed_pitch<T>(d);
   std::memset(packed, 0, sizeof(float) * static_cast<size_t>(n) * static_cast<size_t>(pitch));
-  for (int r = 0; r < n; r++)
-    for (int i = 0; i < d; i++) packed[r * pitch + packed_index<T>(i)] = plain[r * d + i];
+  for (int r = 0; r < n; r++) for_elements<T>(d, [&](int i, int at) { packed[r * pitch + at] = plain[r * d + i]; });
 }
 
 template <class T>
 void unpack_rows(const float* packed, int n, int d, float* plain) {
   const int pitch = packed_pitch<T>(d);
-  for (int r = 0; r < n; r++)
-    for (int i = 0; i < d; i++) plain[r * d + i] = packed[r * pitch + packed_index<T>(i)];
+  for (int r = 0; r < n; r++) for_elements<T>(d, [&](int i, int at) { plain[r * d + i] = packed[r * pitch + at]; });
 }
 
 }  // namespace rkv::cpu::RKV_ISA

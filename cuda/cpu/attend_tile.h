@@ -10,6 +10,7 @@
 
 #include "cpu/attend_prefill_kernels.h"
 #include "cpu/attend_vec.h"
+#include "cpu/transpose.h"
 
 namespace rkv::cpu::RKV_ISA {
 
@@ -127,42 +128,6 @@ template <class Fn>
 void for_v_panels(int vecs, Fn&& fn) {
   const int panels = (vecs + kPanelVecs - 1) / kPanelVecs;
   for (int p = 0; p < panels; p++) fn(vecs * p / panels, vecs * (p + 1) / panels - vecs * p / panels);
-}
-
-/// x[i] lane j becomes x[j] lane i.
-inline void transpose(F (&x)[kLanes]) {
-  F y[kLanes];
-  for (int i = 0; i < kLanes; i += 4) {
-#ifdef __AVX512F__
-    const auto low = [](F a, F b) { return _mm512_castps_pd(_mm512_unpacklo_ps(a, b)); };
-    const auto high = [](F a, F b) { return _mm512_castps_pd(_mm512_unpackhi_ps(a, b)); };
-    const auto even = [](__m512d a, __m512d b) { return _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)); };
-    const auto odd = [](__m512d a, __m512d b) { return _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)); };
-#else
-    const auto low = [](F a, F b) { return _mm256_castps_pd(_mm256_unpacklo_ps(a, b)); };
-    const auto high = [](F a, F b) { return _mm256_castps_pd(_mm256_unpackhi_ps(a, b)); };
-    const auto even = [](__m256d a, __m256d b) { return _mm256_castpd_ps(_mm256_unpacklo_pd(a, b)); };
-    const auto odd = [](__m256d a, __m256d b) { return _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)); };
-#endif
-    // y[i + j]: in every 128-bit lane L column 4L + j of rows i .. i + 3
-    const auto a = low(x[i], x[i + 1]), b = high(x[i], x[i + 1]);
-    const auto c = low(x[i + 2], x[i + 3]), e = high(x[i + 2], x[i + 3]);
-    y[i] = even(a, c), y[i + 1] = odd(a, c), y[i + 2] = even(b, e), y[i + 3] = odd(b, e);
-  }
-  for (int j = 0; j < 4; j++) {
-#ifdef __AVX512F__
-    const F even_low = _mm512_shuffle_f32x4(y[j], y[4 + j], 0x88), odd_low = _mm512_shuffle_f32x4(y[j], y[4 + j], 0xdd);
-    const F even_high = _mm512_shuffle_f32x4(y[8 + j], y[12 + j], 0x88);
-    const F odd_high = _mm512_shuffle_f32x4(y[8 + j], y[12 + j], 0xdd);
-    x[j] = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
-    x[4 + j] = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
-    x[8 + j] = _mm512_shuffle_f32x4(even_low, even_high, 0xdd);
-    x[12 + j] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
-#else
-    x[j] = _mm256_permute2f128_ps(y[j], y[4 + j], 0x20);
-    x[4 + j] = _mm256_permute2f128_ps(y[j], y[4 + j], 0x31);
-#endif
-  }
 }
 
 /// Pack n keys, at most kTileKeys; lanes of the last vector that have no key are zero.
