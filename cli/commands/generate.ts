@@ -55,6 +55,7 @@ export function declare(command: Command): void {
         recipe: cacheRecipe,
         sampler: sampling.samplerFrom(flags),
         newTokens: flags.newTokens,
+        continues: flags.raw || engine.text.chat === null,
         ignoreEos: flags.ignoreEos,
         allowLong: flags.allowLong,
         session: { kvType: flags.kvType, chunkTokens: flags.chunk },

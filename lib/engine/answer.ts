@@ -9,6 +9,8 @@ export interface AnswerOptions {
   readonly newTokens: number;
   /** Go on after an end-of-text token: for measurements. @default false */
   readonly ignoreEos?: boolean;
+  /** The answer goes on in the middle of the prompt's text, as without a chat template. @default false */
+  readonly continues?: boolean;
   /** Text that became certain with a token. */
   readonly onText?: ((text: string) => void) | undefined;
   /** Candidates to report for every token. @default 0 */
@@ -36,7 +38,7 @@ export async function answer(session: NativeSession, tokenizer: Tokenizer, optio
   const start = performance.now();
   const logits = count > 0 ? session.logits() : undefined;
   const eos = new Set(ignoreEos ? [] : tokenizer.eosIds);
-  const stream = tokenizer.stream();
+  const stream = tokenizer.stream({ continues: options.continues ?? false });
   const logprobs: Answer["logprobs"][number][] = [];
   const ids: number[] = [];
   let text = "";

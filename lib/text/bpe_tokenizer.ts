@@ -78,24 +78,24 @@ export class BpeTokenizer implements Tokenizer {
   }
 
   decode(ids: readonly number[], { special = false }: { special?: boolean } = {}): string {
-    const stream = this.#stream(special);
+    const stream = this.#stream(special, false);
     const pieces = ids.map((id) => stream.push(id));
     pieces.push(stream.flush());
     return pieces.join("");
   }
 
-  stream(): TokenStream {
-    return this.#stream(false);
+  stream({ continues = false }: { continues?: boolean } = {}): TokenStream {
+    return this.#stream(false, continues);
   }
 
   piece(id: number): string {
     return this.#parts.vocabulary.pieces[id] || `[id ${id}]`;
   }
 
-  #stream(special: boolean): TokenStream {
+  #stream(special: boolean, continues: boolean): TokenStream {
     const { vocabulary, dropFirstSpace } = this.#parts;
     const bytesOf = (id: number) => !special && vocabulary.isSpecial(id) ? NO_BYTES : this.#bytesOf(id);
-    return new Utf8TokenStream(bytesOf, dropFirstSpace);
+    return new Utf8TokenStream(bytesOf, dropFirstSpace && !continues);
   }
 
   #bytesOf(id: number): Uint8Array {

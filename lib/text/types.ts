@@ -17,8 +17,13 @@ export interface Tokenizer {
   encode(text: string, options?: { bos?: boolean; special?: boolean }): number[];
   /** Text of token ids; special tokens are left out unless `special` is true. */
   decode(ids: readonly number[], options?: { special?: boolean }): string;
-  /** Decoder for one token at a time that never emits half a character. */
-  stream(): TokenStream;
+  /**
+   * Decoder for one token at a time that never emits half a character.
+   *
+   * @param options.continues  The text goes on after other text, so the space in front of its first word is its own.
+   *                           Default false: SentencePiece models write one that was not in the text.
+   */
+  stream(options?: { continues?: boolean }): TokenStream;
   /** The token as the vocabulary writes it, for tables and traces. */
   piece(id: number): string;
 }

@@ -106,3 +106,14 @@ Deno.test("encoding never joins across the words that are cached", () => {
     for (const text of texts) assert.deepEqual(used.encode(text), fresh.encode(text));
   }
 });
+
+Deno.test("a text that continues another keeps the space in front of its first word", () => {
+  for (const style of ["llama2", "mistral"]) {
+    const tokenizer = fromJson(style);
+    const ids = tokenizer.encode("is Paris", { bos: false });
+    for (const [continues, wanted] of [[false, "is Paris"], [true, " is Paris"]] as const) {
+      const stream = tokenizer.stream({ continues });
+      assert.equal(ids.map((id) => stream.push(id)).join("") + stream.flush(), wanted, style);
+    }
+  }
+});
