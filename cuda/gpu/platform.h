@@ -2,7 +2,7 @@
 //
 //   RKV_SHARED(float, tile, [32][33])   __shared__ float tile[32][33]
 //   RKV_DYNAMIC_SHARED(bytes)           extern __shared__ unsigned char bytes[], aligned to 128
-//   launch(kernel, grid, block, shared_bytes, stream, args...)   kernel<<<...>>>(args...), then cudaGetLastError()
+//   launch(kernel, grid, block, shared_bytes, stream, args...)   kernel<<<...>>>(args...) and its error
 //
 // Everything else is plain CUDA C++ and the functions of intrinsics.h. emu/README.md has the rules.
 #pragma once
@@ -50,8 +50,12 @@ cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_by
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
     if (error != cudaSuccess) return error;
   }
-  kernel<<<grid, block, shared_bytes, stream> > >(static_cast<P>(args)...);
-  return cudaGetLastError();
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
 }
 
 #endif
