@@ -1,13 +1,12 @@
 #include "core/backend.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/failure.h"
 
 namespace rkv {
 namespace {
-
-constexpr const char* kNoCuda = "this build has no CUDA code";
 
 void check_index(int index) {
   if (index < 0 || index >= device_count()) {
@@ -17,26 +16,44 @@ void check_index(int index) {
 
 }  // namespace
 
-int device_count() { return 2; }  // the CPU, and CUDA with the reason why it cannot be used
+#if defined(RKV_CUDA) || defined(RKV_EMU)
 
-void describe_device(int index, rkv_device_desc* out) {
-  check_index(index);
-  if (index == 0) return cpu::describe(out);
+// Without a usable driver one entry stays, which says what is wrong.
+int device_count() { return 1 + std::max(1, gpu::count()); }
+
+#else
+
+int device_count() { return 2; }
+
+namespace gpu {
+
+constexpr const char* kNoCuda = "this build has no CUDA code";
+
+void describe(int, rkv_device_desc* out) {
   out->kind = RKV_CUDA;
   std::strcpy(out->name, "CUDA");
   std::strcpy(out->detail, kNoCuda);
 }
+std::unique_ptr<Ops> make_ops(int) { fail(RKV_E_DEVICE, "cannot use CUDA: %s", kNoCuda); }
+double bandwidth(int, int64_t, int) { fail(RKV_E_DEVICE, "cannot use CUDA: %s", kNoCuda); }
+
+}  // namespace gpu
+
+#endif
+
+void describe_device(int index, rkv_device_desc* out) {
+  check_index(index);
+  index == 0 ? cpu::describe(out) : gpu::describe(index - 1, out);
+}
 
 std::unique_ptr<Ops> make_ops(int index, const rkv_model_config& config) {
   check_index(index);
-  if (index != 0) fail(RKV_E_DEVICE, "cannot use device %d: %s", index, kNoCuda);
-  return cpu::make_ops(config.threads, config.cpu_level);
+  return index == 0 ? cpu::make_ops(config.threads, config.cpu_level) : gpu::make_ops(index - 1);
 }
 
 double device_bandwidth(int index, int threads, int64_t bytes, int rounds) {
   check_index(index);
-  if (index != 0) fail(RKV_E_DEVICE, "cannot use device %d: %s", index, kNoCuda);
-  return cpu::bandwidth(threads, bytes, rounds);
+  return index == 0 ? cpu::bandwidth(threads, bytes, rounds) : gpu::bandwidth(index - 1, bytes, rounds);
 }
 
 }  // namespace rkv

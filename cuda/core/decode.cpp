@@ -53,6 +53,23 @@ class DecodeStep {
   /// @param samplers  One per session, or NULL to draw nothing.
   void run(const rkv_sampler* samplers, int32_t* drawn) {
     ops_.begin_step(repeatable());
+    try {
+      compute();
+      commit();
+      if (samplers != nullptr) {
+        ops_.begin_stage(Stage::kSample);
+        draw(sessions_, samplers, drawn);
+      }
+      share_times(ops_.end_step());
+    } catch (...) {
+      ops_.abandon_step();
+      for (Session* s : sessions_) s->reset();  // some layers hold the new token, others do not
+      throw;
+    }
+  }
+
+ private:
+  void compute() {
     ops_.embed(model_.embed, tokens_.data(), n_, hidden_.as<float>());
     float* x = hidden_.as<float>();
     for (int l = 0; l < c_.n_layers; l++) {
@@ -74,15 +91,8 @@ class DecodeStep {
       feed_forward(model_, l, x, n_, act_);
     }
     write_logits(x);
-    commit();
-    if (samplers != nullptr) {
-      ops_.begin_stage(Stage::kSample);
-      draw(sessions_, samplers, drawn);
-    }
-    share_times(ops_.end_step());
   }
 
- private:
   int n_lists(const Session& s) const { return s.plan.rank == RKV_RANK_PER_HEAD ? model_.group() : 1; }
   static int list_capacity(const Session& s) { return std::min(s.plan.top_k, s.n_tokens() + 1); }
 

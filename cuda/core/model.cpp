@@ -58,7 +58,7 @@ Model::Model(const rkv_model_config& c, std::vector<double> freq, std::unique_pt
 }
 
 Model::~Model() {
-  for (const Weight& weight : placed_) ops_->unplace(weight);
+  for (const Placed& matrix : placed_) ops_->unplace(matrix.device);
 }
 
 Model::Slot Model::slot(rkv_role role, int layer) {
@@ -139,9 +139,16 @@ void Model::load_tensor(rkv_role role, int layer, DType dtype, int rows, int col
   if (place.vector != nullptr) {
     place_vector(weight, place.vector);
   } else {
-    *place.matrix = ops_->place(weight);
-    placed_.push_back(*place.matrix);
+    *place.matrix = place_matrix(weight);
   }
+}
+
+Weight Model::place_matrix(const Weight& mapped) {
+  for (const Placed& other : placed_) {  // a tied LM head is the embedding
+    if (other.mapped.data == mapped.data && other.mapped.dtype == mapped.dtype) return other.device;
+  }
+  placed_.push_back({mapped, ops_->place(mapped)});
+  return placed_.back().device;
 }
 
 void Model::place_vector(const Weight& mapped, const float** out) {
@@ -207,16 +214,12 @@ uint64_t Model::fingerprint() {
   hash.update_value(numbers);
   hash.update(inv_freq.data(), inv_freq.size() * sizeof(double));
   // A few bytes from the ends and the middle of every matrix tell fine-tunes apart without reading whole files.
-  std::vector<uint8_t> sample;
-  for (const Weight& weight : placed_) {
-    hash.update_value(weight.dtype);
-    const auto bytes = static_cast<size_t>(weight.bytes());
+  // The file's bytes are hashed, so that a session made on one device goes on on another.
+  for (const Placed& matrix : placed_) {
+    hash.update_value(matrix.mapped.dtype);
+    const auto bytes = static_cast<size_t>(matrix.mapped.bytes());
     const size_t part = std::min<size_t>(bytes, 512);
-    sample.resize(part);
-    for (const size_t at : {size_t{0}, (bytes - part) / 2, bytes - part}) {
-      ops_->download(sample.data(), weight.data + at, part);
-      hash.update(sample.data(), part);
-    }
+    for (const size_t at : {size_t{0}, (bytes - part) / 2, bytes - part}) hash.update(matrix.mapped.data + at, part);
   }
   fingerprint_ = hash.value() | 1;
   return fingerprint_;

@@ -70,11 +70,15 @@ class Model : public std::enable_shared_from_this<Model> {
   };
   Slot slot(rkv_role role, int layer);
   void place_vector(const Weight& mapped, const float** out);
+  Weight place_matrix(const Weight& mapped);
 
   std::unique_ptr<Ops> ops_;
   FileMaps files_;
   std::vector<Buffer> vectors_;
-  std::vector<Weight> placed_;
+  struct Placed {
+    Weight mapped, device;
+  };
+  std::vector<Placed> placed_;
   bool finished_ = false;
   uint64_t fingerprint_ = 0;
 };

@@ -160,6 +160,8 @@ class Ops {
   virtual void begin_stage(Stage stage) = 0;
   /// Wait for the step. @return what its stages took.
   virtual StageTimes end_step() = 0;
+  /// The step failed half way: nothing of it is wanted any more.
+  virtual void abandon_step() = 0;
 
   // linear part
   /// x[n, dim] = rows `tokens` (host) of the embedding.

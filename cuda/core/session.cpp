@@ -24,6 +24,16 @@ std::unique_ptr<Session> Session::fork() const {
   return child;
 }
 
+void Session::reset() {
+  state = SessionState::kEmpty;
+  tokens.clear();
+  n_queries = 0;
+  plan = dense_plan();
+  layers.assign(layers.size(), {});
+  logits = nullptr;
+  selected.clear();
+}
+
 int64_t Session::kv_bytes() const {
   int64_t sum = 0;
   for (const LayerState& layer : layers) sum += layer.cache.kv_bytes();

@@ -26,6 +26,9 @@ class Session {
   /// A session that shares this one's cache (LayerCache says how).
   std::unique_ptr<Session> fork() const;
 
+  /// Back to EMPTY: frees the cache.
+  void reset();
+
   void save(const std::string& path);
   static std::unique_ptr<Session> load(Model& model, const std::string& path);
 

@@ -64,6 +64,7 @@ class CpuOps final : public Ops {
     add_lap();
     return times_;
   }
+  void abandon_step() override {}
 
   void embed(const Weight& table, const int32_t* tokens, int n, float* x) override {
     const int64_t stride = row_bytes(table.dtype, table.cols);

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "gpu/errors.h"
+#include "gpu/stage_clock.h"
+#include "gpu/staging.h"
 
 namespace rkv::gpu {
 
@@ -54,8 +56,14 @@ class Launcher {
   void begin_step(bool repeatable);
   /// Enqueue the step's work, or replay it; does not wait. No-op outside a step or when it has been done.
   void flush();
-  /// wait() and leave the step.
-  void end_step();
+  /// What is recorded from here on belongs to this stage.
+  void begin_stage(Stage stage);
+  /// wait() and leave the step. @return what its stages took.
+  StageTimes end_step();
+  /// Forget what was recorded: the step failed on the host.
+  void abandon_step();
+  /// Make the calling thread use this device: calls may come from any thread.
+  void use_device();
   /// Steps that were replayed as graphs so far.
   int64_t replays() const { return replays_; }
 
@@ -67,21 +75,27 @@ class Launcher {
   }
 
   void add(const Work& work);
-  const void* stage_bytes(const void* values, size_t bytes);
-  void grow_staging(size_t bytes);
+  void start(const Work& work);
   void start_all();
+  const void* stage_bytes(const void* values, size_t bytes);
   void capture();
   void drop_graph();
 
-  int device_;
+  const int device_;
   int multiprocessors_ = 0;
   cudaStream_t stream_ = nullptr;
-  uint8_t *host_ = nullptr, *device_memory_ = nullptr;  // staging, the same offsets in both
-  size_t capacity_ = 0, used_ = 0, copied_ = 0;
-  bool in_step_ = false, repeatable_ = false, flushed_ = false;
+  Staging staging_;
+  bool in_step_ = false, repeatable_ = false;
+  bool flushed_ = false, replayed_ = false;  // this step
+  struct StageStart {
+    size_t work;  // first work of the stage
+    Stage stage;
+  };
+  std::vector<StageStart> stages_;
   std::vector<Work> work_, last_;    // of this step and of the one before
   cudaGraphExec_t graph_ = nullptr;  // of last_
   int64_t replays_ = 0;
+  StageClock clock_;
 };
 
 }  // namespace rkv::gpu

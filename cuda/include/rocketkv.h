@@ -334,6 +334,8 @@ RKV_API int32_t rkv_sample(uint64_t session, const rkv_sampler* sampler, int32_t
  * @param n_logits    Elements at `logits`, 0 when it is NULL.
  * @param samplers    May be NULL: rkv_sampler [n] (an array of structs).
  * @param tokens_out  Out, may be NULL when samplers is: i32 [n], drawn as by rkv_sample().
+ * @return Too little memory for the step is found out before it begins and changes nothing; a failure in the middle of
+ *         it leaves the sessions EMPTY.
  */
 RKV_API int32_t rkv_decode(const uint64_t* sessions, const int32_t* tokens, int32_t n, float* logits, int64_t n_logits,
                            const rkv_sampler* samplers, int32_t* tokens_out, rkv_error* err);
