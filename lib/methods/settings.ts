@@ -26,7 +26,7 @@ export function parseSettings(method: Named, texts: readonly string[]): Record<s
   return settings;
 }
 
-/** @throws {UsageError} for a name the method does not have, or a number outside its range. */
+/** @throws {UsageError} for a name the method does not have, a number outside its range, or two that exclude each other. */
 export function checkSettings(method: Named, settings: Settings): void {
   for (const [name, value] of Object.entries(settings)) {
     const parameter = method.parameters.find((p) => p.name === name);
@@ -38,6 +38,19 @@ export function checkSettings(method: Named, settings: Settings): void {
     }
     const wrong = complaint(parameter, value);
     if (wrong !== null) throw new UsageError(`Cannot use --set ${name}=${value}: ${name} must be ${wrong}`);
+  }
+  const { window, prompt_budget: promptBudget } = settings;
+  if (window !== undefined && promptBudget !== undefined) checkWindow(window, promptBudget);
+}
+
+/**
+ * An observation window that was set by hand is kept whole, whether or not a prompt is long enough to need eviction.
+ *
+ * @throws {UsageError}
+ */
+export function checkWindow(window: number, promptBudget: number): void {
+  if (window > promptBudget) {
+    throw new UsageError(`Cannot use --set window=${window}: it must be <= the prompt budget: found ${promptBudget}`);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { attendedHalf, pageNumbers } from "./budget.ts";
 import type { PlanInput } from "./method.ts";
+import { checkWindow } from "./settings.ts";
 import { type Plan, POOL_KINDS, RANK_MODES, SIGN_MODES } from "./plan.ts";
 
 type Vote = Pick<Plan, "evict" | "keep" | "window" | "pool" | "poolWidth" | "sinks">;
@@ -18,6 +19,7 @@ type Pages = Pick<
  */
 export function voteStage({ set }: PlanInput, promptBudget: number, window: number): Vote {
   const keep = set["prompt_budget"] ?? promptBudget;
+  if (set["window"] !== undefined) checkWindow(set["window"], keep);
   return {
     evict: "snapkv",
     keep,

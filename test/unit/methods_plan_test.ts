@@ -198,7 +198,7 @@ Deno.test("settings that other numbers follow keep the budget", () => {
 
 Deno.test("settings that cannot work together are refused with what was wanted and found", () => {
   const cases: [string, Record<string, number>, RegExp][] = [
-    ["rocketkv", { window: 64, prompt_budget: 32 }, /window must be <= prompt_budget: found 64 and 32$/],
+    ["rocketkv", { window: 64, prompt_budget: 32 }, /window=64: it must be <= the prompt budget: found 32$/],
     ["snapkv", { window: 32, sinks: 250 }, /sinks \+ window must be <= prompt_budget: found 250 \+ 32 and 256$/],
     ["rocketkv", { kernel: 4 }, /--set kernel=4: kernel must be an odd integer >= 1$/],
     ["rocketkv", { window: 129 }, /--set window=129: window must be an integer between 1 and 128$/],

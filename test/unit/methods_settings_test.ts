@@ -43,3 +43,18 @@ Deno.test("nearest() forgives typing errors and does not guess wildly", () => {
   assert.equal(nearest("snapkvv", names), "snapkv");
   assert.equal(nearest("h2o", names), null);
 });
+
+Deno.test("a window above the prompt budget is refused however short the prompt is", () => {
+  const input = { promptTokens: 10, newTokens: 100, headDim: 64, group: 1, nLayers: 1, nKvHeads: 1 };
+  const wrong: [string, number, Record<string, number>][] = [
+    ["rocketkv", 16, { window: 64, prompt_budget: 32 }],
+    ["rocketkv", 4096, { window: 64, prompt_budget: 32 }],
+    ["snapkv", 16, { window: 64 }],
+  ];
+  for (const [name, tokenBudget, set] of wrong) {
+    assert.throws(() => findMethod(name).plan({ ...input, tokenBudget, set }), {
+      name: "UsageError",
+      message: /window=64: it must be <= the prompt budget: found (32|16)$/,
+    });
+  }
+});
