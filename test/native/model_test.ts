@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DENSE } from "../../lib/methods/plan.ts";
 import { NativeSession } from "../../lib/native/session.ts";
-import { loadTiny, randomTokens, relativeError } from "../support/native.ts";
+import { type LoadedTiny, loadTiny, randomTokens, relativeError } from "../support/native.ts";
 import type { TinyOptions } from "../support/tiny_model.ts";
 
 // f32 weights, activations and KV against float64: only the rounding of sums of up to 256 terms is left.
@@ -28,27 +28,32 @@ const MODELS: Record<string, TinyOptions> = {
   "qwen3, QK norm": { arch: "qwen3" },
 };
 
+/** Prefill `n` tokens and decode a few: all logits within a relative tolerance of the float64 model's. */
+async function assertEqualsReference(tiny: LoadedTiny, n: number, tolerance: number): Promise<void> {
+  const tokens = randomTokens(n, 3), next = randomTokens(5, 4);
+  const reference = tiny.reference();
+  const wanted = [reference.prefill(tokens)];
+  reference.compress(DENSE);
+  for (const token of next) wanted.push(reference.decode(token));
+
+  const session = tiny.session();
+  await session.prefill(tokens);
+  const found = [session.logits()];
+  await session.compress(DENSE);
+  for (const token of next) {
+    await NativeSession.decode([session], [token]);
+    found.push(session.logits());
+  }
+  wanted.forEach((logits, i) => {
+    const error = relativeError(found[i]!, logits);
+    assert(error < tolerance, `step ${i}: relative error ${error}`);
+  });
+}
+
 for (const [name, options] of Object.entries(MODELS)) {
   Deno.test(`prefill and decode equal the float64 reference: ${name}`, async () => {
     await using tiny = await loadTiny(options);
-    const tokens = randomTokens(71, 3), next = randomTokens(5, 4);
-    const reference = tiny.reference();
-    const wanted = [reference.prefill(tokens)];
-    reference.compress(DENSE);
-    for (const token of next) wanted.push(reference.decode(token));
-
-    const session = tiny.session();
-    await session.prefill(tokens);
-    const found = [session.logits()];
-    await session.compress(DENSE);
-    for (const token of next) {
-      await NativeSession.decode([session], [token]);
-      found.push(session.logits());
-    }
-    wanted.forEach((logits, i) => {
-      const error = relativeError(found[i]!, logits);
-      assert(error < F32, `step ${i}: relative error ${error}`);
-    });
+    await assertEqualsReference(tiny, 71, F32);
   });
 }
 
@@ -110,24 +115,8 @@ Deno.test("quantised models stay within the error of int8 activations", async (t
   for (const dtype of ["bf16", "f16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q5_k", "q6_k"] as const) {
     await t.step(dtype, async () => {
       await using tiny = await loadTiny({ dim: 256, hiddenDim: 256, headDim: 64, dtype }, { format: "gguf" });
-      const tokens = randomTokens(40, 9), next = randomTokens(3, 10);
-      const reference = tiny.reference();
-      const wanted = [reference.prefill(tokens)];
-      reference.compress(DENSE);
-      for (const token of next) wanted.push(reference.decode(token));
-      const session = tiny.session();
-      await session.prefill(tokens);
-      const found = [session.logits()];
-      await session.compress(DENSE);
-      for (const token of next) {
-        await NativeSession.decode([session], [token]);
-        found.push(session.logits());
-      }
       // Activations keep 8 bits in every product, weights and caches are exact.
-      wanted.forEach((logits, i) => {
-        const error = relativeError(found[i]!, logits);
-        assert(error < 3e-2, `step ${i}: relative error ${error}`);
-      });
+      await assertEqualsReference(tiny, 40, 3e-2);
     });
   }
 });
