@@ -25,5 +25,6 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   "oracle per group": { ...DENSE, select: "exact", topK: 10 },
   "oracle per head": { ...DENSE, select: "exact", topK: 10, rank: "per_head" },
   rocketkv: { ...DENSE, ...SNAPKV, ...PAGES },
+  "rocketkv, pins": { ...DENSE, ...SNAPKV, ...PAGES, sinks: 1, pinSinks: 2, pinRecent: 3 },
   "rocketkv-mt": { ...DENSE, ...SNAPKV, ...PAGES, keepHistory: true },
 };
