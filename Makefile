@@ -12,6 +12,8 @@ FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
 # gcc 12 takes the undefined upper half in its own AVX-512 intrinsics for an uninitialised variable of ours.
 KERNEL_FLAGS     := -ffp-contract=off -Wno-uninitialized -Wno-maybe-uninitialized
 
+comma := ,
+
 KERNELS := $(wildcard cuda/cpu/*.kernel.cpp)
 SOURCES := $(filter-out $(KERNELS),$(wildcard cuda/api/*.cpp cuda/core/*.cpp cuda/cpu/*.cpp))
 OBJECTS := $(SOURCES:cuda/%.cpp=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:cuda/%.cpp=$(OBJ)/%.$(isa).o))
@@ -20,9 +22,6 @@ OBJECTS := $(SOURCES:cuda/%.cpp=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:cuda
 all: setup lib $(BUILD)/rocketkv
 
 lib: $(BUILD)/librocketkv.so
-
-$(BUILD)/librocketkv.so: $(OBJECTS)
-	$(CXX) -shared -Wl,--no-undefined -o $@.tmp $^ -pthread && mv $@.tmp $@
 
 $(OBJ)/%.o: cuda/%.cpp
 	@mkdir -p $(@D)
@@ -36,6 +35,21 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 -include $(OBJECTS:.o=.d)
+
+include cuda/gpu/build.mk
+include cuda/emu/build.mk
+
+LIB_OBJECTS := $(if $(NVCC),$(CUDA_OBJECTS),$(OBJECTS))
+LIB_LINK    := $(if $(NVCC),$(NVCC) $(NVCCLINK),$(CXX) -shared -Wl$(comma)--no-undefined -pthread)
+# Changes when the list of objects does, so that the library is linked anew with and without CUDA.
+$(OBJ)/lib.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_OBJECTS)' > $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/librocketkv.so: $(LIB_OBJECTS) $(OBJ)/lib.list
+	$(LIB_LINK) -o $@.tmp $(LIB_OBJECTS) && mv $@.tmp $@
 
 # A second library for the tests: the same objects plus thin C wrappers around single ops.
 SHIMS := $(wildcard test/native/shim_*.cpp)

@@ -16,7 +16,7 @@ void check_index(int index) {
 
 }  // namespace
 
-#if defined(RKV_CUDA) || defined(RKV_EMU)
+#ifdef RKV_WITH_CUDA
 
 // Without a usable driver one entry stays, which says what is wrong.
 int device_count() { return 1 + std::max(1, gpu::count()); }

@@ -43,6 +43,8 @@ void Block::begin_threads() {
     t.stack_pointer = nullptr;
     t.state = State::kReady;
     t.copies.reset();
+    // Here and not when it begins: what creates a fiber is ordered before it.
+    if (kTsan && t.tsan_fiber == nullptr) t.tsan_fiber = tsan_create();
     if (++index.x == dim.x) {
       index.x = 0;
       if (++index.y == dim.y) index.y = 0, index.z++;
@@ -87,7 +89,6 @@ void Block::make_ready(Warp& warp, uint32_t lanes) {
 void Block::begin_thread(Thread& thread) {
   thread.stack = stacks_.take();
   thread.stack_pointer = stacks_.prepare(thread.stack, entry);
-  if (kTsan && thread.tsan_fiber == nullptr) thread.tsan_fiber = tsan_create();
 }
 
 /// Where every fiber begins. One may run several threads: one that ended without waiting leaves its stack to the next.

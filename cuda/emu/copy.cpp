@@ -27,7 +27,7 @@ cudaError_t check(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
 /// Pageable host memory is read before the call returns, and written before it returns. Pinned memory is neither.
 cudaError_t copy_async(void* to, const void* from, size_t bytes, Ends ends, cudaStream_t stream) {
   if (is_capturing(stream) && (ends.to == Place::kHost || ends.from == Place::kHost)) {
-    return cudaErrorStreamCaptureUnsupported;
+    return lose_capture(stream, cudaErrorStreamCaptureUnsupported);
   }
   if (ends.from == Place::kHost) {
     const std::shared_ptr<char[]> staged(new char[bytes]);

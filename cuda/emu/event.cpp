@@ -40,7 +40,9 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Call call;
   if (!call.ok()) return call.error();
-  if (is_capturing(stream)) return call.fail(cudaErrorNotSupported);  // branches of a graph are not emulated
+  if (is_capturing(stream)) {
+    return call.fail(lose_capture(stream, cudaErrorNotSupported));  // branches of a graph are not emulated
+  }
   event->stream = stream;
   const unsigned record = ++event->recorded;
   return call.done(enqueue_work(stream, [event, record] {
@@ -52,7 +54,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const Call call;
   if (!call.ok()) return call.error();
-  if (is_capturing(stream)) return call.fail(cudaErrorNotSupported);
+  if (is_capturing(stream)) return call.fail(lose_capture(stream, cudaErrorNotSupported));
   if (!has_run(event)) run_stream(event->stream);
   return call.done(cudaSuccess);
 }

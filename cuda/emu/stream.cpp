@@ -38,6 +38,11 @@ void drain(CUstream_st& stream) {
 
 bool is_capturing(cudaStream_t stream) { return stream_of(stream)->capture != nullptr; }
 
+cudaError_t lose_capture(cudaStream_t stream, cudaError_t error) {
+  stream_of(stream)->capture_lost = true;
+  return error;
+}
+
 cudaError_t forbid_in_capture() {
   cudaError_t error = cudaSuccess;
   for (cudaStream_t stream : streams) {
@@ -115,10 +120,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Call call;
   if (!call.ok()) return call.error();
-  if (is_capturing(stream)) {
-    stream->capture_lost = true;
-    return call.fail(cudaErrorStreamCaptureUnsupported);
-  }
+  if (is_capturing(stream)) return call.fail(lose_capture(stream, cudaErrorStreamCaptureUnsupported));
   run_stream(stream);
   return call.done(cudaSuccess);
 }

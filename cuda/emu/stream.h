@@ -17,6 +17,8 @@ void run_all_streams();
 /// cudaSuccess, or the error of a call that is not allowed while a stream is captured; the capture is lost then.
 cudaError_t forbid_in_capture();
 bool is_capturing(cudaStream_t stream);
+/// A call on a stream that is captured failed: so will the end of the capture.
+cudaError_t lose_capture(cudaStream_t stream, cudaError_t error);
 
 }  // namespace rkv::emu
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 
 #ifdef RKV_EMU
 
@@ -41,7 +42,7 @@ constexpr size_t kDefaultSharedBytes = 48 * 1024;
 
 using emu::launch;
 
-#elif defined(__CUDACC__)
+#else
 
 template <class... P, class... A>
 cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, A... args) {
@@ -55,7 +56,13 @@ cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_by
   config.blockDim = block;
   config.dynamicSmemBytes = shared_bytes;
   config.stream = stream;
-  return cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
+  std::tuple<P...> bound(static_cast<P>(args)...);
+  return std::apply(
+      [&](P&... each) {
+        void* pointers[] = {&each...};
+        return cudaLaunchKernelExC(&config, reinterpret_cast<const void*>(kernel), pointers);
+      },
+      bound);
 }
 
 #endif

@@ -2,9 +2,9 @@
 
 #include "gpu/intrinsics.h"
 
-namespace rkvt {
+namespace rkv::test {
 
-using namespace rkv::gpu;
+using namespace gpu;
 
 namespace {
 
@@ -149,4 +149,4 @@ cudaError_t add_to(float* x, const int* count, int capacity, float delta, cudaSt
   return launch(add_to_kernel, (capacity + 63) / 64, 64, 0, stream, x, count, delta);
 }
 
-}  // namespace rkvt
+}  // namespace rkv::test

@@ -1,0 +1,55 @@
+# The emulator: the CUDA backend compiled for the CPU, for tests. Three builds: plain, and one per sanitizer.
+#
+#   build/librocketkv_emu.so   the whole library; device 1 is the emulated one
+#   build/emu/<mode>/emu_tests, emu_faults   tests of the emulator itself
+#   build/emu/<mode>/gpu_tests               tests of the kernels
+EMU       := $(BUILD)/emu
+EMU_MODES := plain asan tsan
+EMU_BASE  := -std=c++20 -g1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -mavx2 -mfma -mf16c \
+             -Icuda -Icuda/include -Itest/gpu -Itest -DRKV_EMU
+
+# What the sanitizers watch: kernels, their launchers and tests. nvcc does not warn of signs either.
+EMU_FLAGS_plain := -O2
+EMU_FLAGS_asan  := -O1 -fsanitize=address,alignment,bounds,shift -fno-sanitize-recover=all
+EMU_FLAGS_tsan  := -O1 -fsanitize=thread
+EMU_WATCHED     := -Wno-sign-compare -Wno-unknown-pragmas
+# The emulator itself only knows that they watch.
+EMU_KNOWS_plain :=
+EMU_KNOWS_asan  := -DRKV_EMU_ASAN
+EMU_KNOWS_tsan  := -DRKV_EMU_TSAN
+
+EMU_RUNTIME  := $(wildcard cuda/emu/*.cpp)
+EMU_TESTS    := $(wildcard test/emu/*_test.cpp) test/emu/kernels.cu
+EMU_HARNESS  := test/gpu/main.cpp test/gpu/check.cpp
+EMU_LIBRARY  := $(OBJECTS:%/core/backend.o=%/core/backend.cuda.o)
+EMU_PROGRAMS := $(foreach mode,$(EMU_MODES),$(foreach name,emu_tests emu_faults gpu_tests,$(EMU)/$(mode)/$(name)))
+
+.PHONY: emu
+emu: $(BUILD)/librocketkv_emu.so $(EMU_PROGRAMS)
+
+$(BUILD)/librocketkv_emu.so: $(EMU_LIBRARY) $(EMU_RUNTIME:%=$(EMU)/plain/%.o) $(GPU_SOURCES:%=$(EMU)/plain/%.o)
+	$(CXX) -shared -Wl,--no-undefined -o $@.tmp $^ -pthread && mv $@.tmp $@
+
+define emu_rules
+$(EMU)/$(1)/cuda/emu/%.o: cuda/emu/%
+	@mkdir -p $$(@D)
+	$$(CXX) $$(EMU_BASE) -O3 $$(EMU_KNOWS_$(1)) -MMD -MP -c $$< -o $$@
+
+$(EMU)/$(1)/%.o: %
+	@mkdir -p $$(@D)
+	$$(CXX) $$(EMU_BASE) $$(EMU_FLAGS_$(1)) $$(EMU_WATCHED) -x c++ -MMD -MP -c $$< -o $$@
+
+# An archive: a program takes what it needs.
+$(EMU)/$(1)/backend.a: $(EMU_LIBRARY) $(EMU_RUNTIME:%=$(EMU)/$(1)/%.o) $(GPU_SOURCES:%=$(EMU)/$(1)/%.o)
+	@rm -f $$@ && $$(AR) rcs $$@ $$^
+
+$(EMU)/$(1)/emu_tests: $(patsubst %,$(EMU)/$(1)/%.o,$(EMU_HARNESS) $(EMU_TESTS)) $(EMU)/$(1)/backend.a
+	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
+$(EMU)/$(1)/emu_faults: $(EMU)/$(1)/test/emu/faults.cu.o $(EMU)/$(1)/backend.a
+	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
+$(EMU)/$(1)/gpu_tests: $(GPU_TESTS:%=$(EMU)/$(1)/%.o) $(EMU)/$(1)/backend.a
+	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
+
+-include $(patsubst %,$(EMU)/$(1)/%.d,$(EMU_RUNTIME) $(GPU_SOURCES) $(GPU_TESTS) $(EMU_TESTS) test/emu/faults.cu)
+endef
+$(foreach mode,$(EMU_MODES),$(eval $(call emu_rules,$(mode))))

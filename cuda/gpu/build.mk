@@ -1,0 +1,48 @@
+# The CUDA backend. nvcc from PATH, else the one that `make cuda` has fetched; without either the library is CPU only.
+FETCHED_NVCC := .tools/cuda/nvidia/cu13/bin/nvcc
+NVCC         := $(or $(shell command -v nvcc),$(if $(wildcard .tools/cuda.stamp),$(FETCHED_NVCC)))
+
+# sm_80 code runs on all 8.x, sm_90 on 9.x, and the driver compiles PTX for what comes later.
+GENCODE   := $(foreach arch,80 90,-gencode arch=compute_$(arch),code=sm_$(arch)) -gencode arch=compute_90,code=compute_90
+NVCCFLAGS := -std=c++20 -O3 $(GENCODE) -Icuda -Icuda/include -DRKV_WITH_CUDA -Werror all-warnings \
+             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-Werror
+# The static runtime finds the driver when it is first called, so the library loads without one.
+NVCCLINK  := -shared -cudart static -Xcompiler -pthread -Xlinker --no-undefined
+
+GPU_SOURCES  := $(wildcard cuda/gpu/*.cpp cuda/gpu/*.cu)
+GPU_OBJECTS  := $(GPU_SOURCES:cuda/%=$(OBJ)/%.o)
+# The one file that knows which backends there are is compiled for both.
+CUDA_OBJECTS := $(OBJECTS:%/core/backend.o=%/core/backend.cuda.o) $(GPU_OBJECTS)
+
+$(OBJ)/core/backend.cuda.o: cuda/core/backend.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -DRKV_WITH_CUDA -MMD -MP -c $< -o $@
+
+# What ptxas says of every kernel stays beside the object, for `make cuda-report`.
+$(OBJ)/gpu/%.o: cuda/gpu/% $(wildcard .tools/cuda.stamp)
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCCFLAGS) -Xptxas -v -MMD -MP -MF $(@:.o=.d) -c $< -o $@ 2> $@.log || { cat $@.log >&2; exit 1; }
+
+-include $(GPU_OBJECTS:.o=.d) $(OBJ)/core/backend.cuda.d
+
+.tools/cuda.stamp: scripts/setup_cuda.sh
+	@scripts/setup_cuda.sh && touch $@
+
+# A second make sees the nvcc that the first one fetched.
+.PHONY: cuda cuda-report gpu-tests
+cuda: $(if $(shell command -v nvcc),,.tools/cuda.stamp)
+	@$(MAKE) lib
+
+cuda-report: cuda
+	python3 scripts/cuda_report.py $(OBJ)/gpu docs/results/cuda_kernels.md
+
+# The kernels' tests for a real device; the emulator's build runs the same ones.
+GPU_TESTS        := $(wildcard test/gpu/*.cpp)
+GPU_TEST_OBJECTS := $(GPU_TESTS:%=$(OBJ)/%.o)
+gpu-tests: $(BUILD)/gpu_tests
+$(BUILD)/gpu_tests: $(GPU_TEST_OBJECTS) $(CUDA_OBJECTS)
+	$(NVCC) -cudart static -Xcompiler -pthread -o $@ $^
+$(OBJ)/test/gpu/%.o: test/gpu/%
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCCFLAGS) -Itest/gpu -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+-include $(GPU_TEST_OBJECTS:.o=.d)
