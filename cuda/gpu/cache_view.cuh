@@ -69,8 +69,8 @@ std::vector<CacheView> view_caches(Launcher& launcher, std::span<const T> items,
     for (int i = 0; i < head.n_runs; i++) {
       const Run& run = head.runs[i];
       if (run.n == 0) continue;
-      runs.push_back({static_cast<const uint8_t*>(run.k), static_cast<const uint8_t*>(run.v), run.position, begin,
-                      begin + run.n});
+      runs.push_back(
+          {static_cast<const uint8_t*>(run.k), static_cast<const uint8_t*>(run.v), run.position, begin, begin + run.n});
       begin += run.n;
     }
     views.push_back({nullptr, static_cast<int32_t>(runs.size() - first.back()), head.n, head.index, head.n_index});
