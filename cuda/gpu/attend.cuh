@@ -1,0 +1,263 @@
+// Decode attention of one warp: rows stream through shared memory, softmax is updated as they come.
+//
+// kLanes lanes share a row, 16 bytes each (kPieces times where a row is longer); the 32 / kLanes lane groups of a warp
+// take different rows and keep softmax states of their own, merged at the end. A lane computes its dims' part of kTile
+// rows x kHeads heads; reduce_scatter() then leaves every lane with one whole score, so that each is exponentiated once
+// (more often only where there are fewer scores than lanes).
+#pragma once
+
+#include <cfloat>
+
+#include "gpu/cache_view.cuh"
+#include "gpu/kv_piece.cuh"
+#include "gpu/reduce.cuh"
+
+namespace rkv::gpu {
+
+constexpr int kAttendWarps = 4;
+constexpr int kAttendThreads = kAttendWarps * kWarp;
+/// Below any score: exp2(kLowest - kLowest) is 1 times nothing, where infinities would give NaN.
+constexpr float kLowest = -FLT_MAX;
+
+/// How rows of T meet lanes.
+template <class T, int kLanes_, int kPieces_, int kHeads_>
+struct AttendShape {
+  using Element = T;
+  static constexpr int kLanes = kLanes_, kPieces = kPieces_, kHeads = kHeads_;
+  static constexpr int kSize = KvPiece<T>::kSize * kPieces;  // dims per lane
+  static constexpr int kRow = kSize * kLanes;                // dims of a row, padded
+  static constexpr int kGroups = kWarp / kLanes;
+  static constexpr int kTile = kLanes / kHeads < 4 ? kLanes / kHeads : 4;  // rows of a group at a time
+  static constexpr int kWarpRows = kTile * kGroups;
+  static constexpr int kScores = kTile * kHeads;
+  static constexpr int kCopies = kLanes / kScores;  // lanes that hold the same score
+  static constexpr int kStages = kTile == 4 ? 3 : kTile == 2 ? 6 : 8;
+  static constexpr int kStagePieces = 2 * kTile * kPieces * kWarp;  // K, then V, of a warp
+  static constexpr size_t kSharedBytes = sizeof(uint4) * kAttendWarps * kStages * kStagePieces;
+  static_assert(kTile >= 1 && kScores <= kLanes);
+  static_assert(sizeof(float) * kAttendWarps * kHeads * (kRow + 2) <= kSharedBytes, "results of warps replace rows");
+};
+
+/// Sums over the kLanes lanes of a group; lane l gets the one of value l / (kLanes / kValues).
+template <int kValues, int kLanes>
+__device__ __forceinline__ float reduce_scatter(float (&value)[kValues]) {
+  const int lane = static_cast<int>(threadIdx.x) % kLanes;
+  int bit = kLanes / 2;
+#pragma unroll
+  for (int n = kValues / 2; n > 0; n /= 2, bit /= 2) {
+    const bool upper = (lane & bit) != 0;
+#pragma unroll
+    for (int i = 0; i < n; i++) {
+      const float given = upper ? value[i] : value[i + n], kept = upper ? value[i + n] : value[i];
+      value[i] = kept + __shfl_xor_sync(kFullWarp, given, bit);
+    }
+  }
+  for (; bit > 0; bit /= 2) value[0] += __shfl_xor_sync(kFullWarp, value[0], bit);
+  return value[0];
+}
+
+/// Finds the rows of ascending slots.
+class RowCursor {
+ public:
+  __device__ RowCursor(const CacheView& cache, int slot) : next_(cache.find_run(slot)), run_(*next_) {}
+  /// Of the row of `slot`, in rows from the start of its run.
+  __device__ __forceinline__ int seek(int slot) {
+    while (slot >= run_.end) run_ = *++next_;
+    return slot - run_.begin;
+  }
+  __device__ __forceinline__ const uint8_t* k() const { return run_.k; }
+  __device__ __forceinline__ const uint8_t* v() const { return run_.v; }
+
+ private:
+  const SlotRun* next_;
+  SlotRun run_;
+};
+
+/// Tokens [begin, end) of a list; token t is slots[t], or slot t without a list.
+struct TokenRange {
+  const int32_t* slots;
+  int begin, end;
+  __device__ __forceinline__ int slot(int token) const { return slots != nullptr ? slots[token] : token; }
+};
+
+/// Scores are in base 2 and scaled: q comes multiplied by log2(e) / sqrt(d).
+template <class Shape>
+class WarpAttention {
+  using Piece = KvPiece<typename Shape::Element>;
+  static constexpr int kHeads = Shape::kHeads, kLanes = Shape::kLanes, kTile = Shape::kTile, kSize = Shape::kSize;
+
+ public:
+  /// @param stages  Shared, kStages * kStagePieces of this warp.
+  __device__ WarpAttention(const float* q, int heads, int d, float scale, uint4* stages) : stages_(stages) {
+    pieces_ = d / Piece::kSize;
+    row_bytes_ = pieces_ * static_cast<int>(sizeof(uint4));
+#pragma unroll
+    for (int h = 0; h < kHeads; h++) {
+#pragma unroll
+      for (int i = 0; i < kSize; i++) {
+        const int dim = dim_of(i);
+        q_[h][i] = h < heads && dim < d ? q[h * d + dim] * scale : 0.0f;
+        sum_[h][i] = 0;
+      }
+    }
+  }
+
+  /// Attend to the rows of this warp: every kAttendWarps-th tile of the range.
+  __device__ void run(const CacheView& cache, const TokenRange& range, int warp) {
+    const int group = lane() / kLanes;
+    int token = range.begin + warp * Shape::kWarpRows + group * kTile;  // first one to be copied next
+    if (range.begin + warp * Shape::kWarpRows >= range.end) return;     // the whole warp has none
+    RowCursor cursor(cache, range.slot(min(token, range.end - 1)));
+    int slot[kTile];
+    look_up(range, token, slot);
+    constexpr int kStep = kAttendWarps * Shape::kWarpRows;
+    const auto issue = [&](int stage) {
+      copy_tile(cursor, range, token, slot, stage);
+      token += kStep;
+      look_up(range, token, slot);
+    };
+#pragma unroll
+    for (int s = 0; s < Shape::kStages - 1; s++) issue(s);
+    int stage = 0;
+    for (int at = range.begin + warp * Shape::kWarpRows; at < range.end; at += kStep) {
+      cp_async_wait<Shape::kStages - 2>();
+      take_tile(stage, range.end - (at + group * kTile));
+      issue(stage == 0 ? Shape::kStages - 1 : stage - 1);
+      stage = stage + 1 == Shape::kStages ? 0 : stage + 1;
+    }
+    cp_async_wait<0>();
+  }
+
+  /// Bring the lane groups together: sums of rows [kHeads, kRow], then the highest score and the sum of weights
+  /// [kHeads] each, to shared memory.
+  __device__ void write(float* rows, float* top, float* total) {
+#pragma unroll
+    for (int bit = kLanes / 2; bit >= kLanes / kTile; bit /= 2) total_ += __shfl_xor_sync(kFullWarp, total_, bit);
+    float highest = top_;
+#pragma unroll
+    for (int bit = kLanes; bit < kWarp; bit *= 2) highest = fmaxf(highest, __shfl_xor_sync(kFullWarp, highest, bit));
+    const float factor = fast_exp2(top_ - highest);
+    total_ *= factor;
+#pragma unroll
+    for (int bit = kLanes; bit < kWarp; bit *= 2) total_ += __shfl_xor_sync(kFullWarp, total_, bit);
+    scale_sums(factor);
+#pragma unroll
+    for (int h = 0; h < kHeads; h++) {
+#pragma unroll
+      for (int i = 0; i < kSize; i++) {
+#pragma unroll
+        for (int bit = kLanes; bit < kWarp; bit *= 2) sum_[h][i] += __shfl_xor_sync(kFullWarp, sum_[h][i], bit);
+        if (lane() < kLanes) rows[h * Shape::kRow + dim_of(i)] = sum_[h][i];
+      }
+    }
+    if (lane() < kLanes && lane() / Shape::kCopies < kHeads && lane() % Shape::kCopies == 0) {
+      top[lane() / Shape::kCopies] = highest;
+      total[lane() / Shape::kCopies] = total_;
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
+  static __device__ __forceinline__ int piece_of(int p) { return lane() % kLanes + p * kLanes; }
+  static __device__ __forceinline__ int dim_of(int i) {
+    return piece_of(i / Piece::kSize) * Piece::kSize + i % Piece::kSize;
+  }
+
+  static __device__ __forceinline__ void look_up(const TokenRange& range, int token, int (&slot)[kTile]) {
+#pragma unroll
+    for (int r = 0; r < kTile; r++) slot[r] = token + r < range.end ? range.slot(token + r) : 0;
+  }
+
+  /// A lane copies what it will read itself: no barrier is needed.
+  __device__ __forceinline__ uint4* staged(int stage, int kv, int row, int p) const {
+    return stages_ + stage * Shape::kStagePieces + ((kv * kTile + row) * Shape::kPieces + p) * kWarp + lane();
+  }
+
+  __device__ __forceinline__ void copy_tile(RowCursor& cursor, const TokenRange& range, int token,
+                                            const int (&slot)[kTile], int stage) {
+#pragma unroll
+    for (int r = 0; r < kTile; r++) {
+      const bool live = token + r < range.end;
+      const int64_t at = live ? int64_t{cursor.seek(slot[r])} * row_bytes_ : 0;
+#pragma unroll
+      for (int p = 0; p < Shape::kPieces; p++) {
+        const bool valid = live && piece_of(p) < pieces_;
+        const int64_t from = valid ? at + piece_of(p) * static_cast<int>(sizeof(uint4)) : 0;
+        cp_async<16>(staged(stage, 0, r, p), cursor.k() + from, valid);
+        cp_async<16>(staged(stage, 1, r, p), cursor.v() + from, valid);
+      }
+    }
+    cp_async_commit();
+  }
+
+  /// @param rows  Live ones of this group's kTile, perhaps <= 0.
+  __device__ __forceinline__ void take_tile(int stage, int rows) {
+    float score[Shape::kScores];
+#pragma unroll
+    for (int r = 0; r < kTile; r++) {
+#pragma unroll
+      for (int h = 0; h < kHeads; h++) score[r * kHeads + h] = 0;
+#pragma unroll
+      for (int p = 0; p < Shape::kPieces; p++) {
+        float k[Piece::kSize];
+        Piece::unpack(*staged(stage, 0, r, p), k);
+#pragma unroll
+        for (int h = 0; h < kHeads; h++) {
+#pragma unroll
+          for (int i = 0; i < Piece::kSize; i++)
+            score[r * kHeads + h] = fmaf(q_[h][p * Piece::kSize + i], k[i], score[r * kHeads + h]);
+        }
+      }
+    }
+    const float weight = soften(reduce_scatter<Shape::kScores, kLanes>(score), rows);
+#pragma unroll
+    for (int r = 0; r < kTile; r++) {
+      float w[kHeads];
+#pragma unroll
+      for (int h = 0; h < kHeads; h++) w[h] = __shfl_sync(kFullWarp, weight, (r * kHeads + h) * Shape::kCopies, kLanes);
+#pragma unroll
+      for (int p = 0; p < Shape::kPieces; p++) {
+        float v[Piece::kSize];
+        Piece::unpack(*staged(stage, 1, r, p), v);
+#pragma unroll
+        for (int h = 0; h < kHeads; h++) {
+#pragma unroll
+          for (int i = 0; i < Piece::kSize; i++)
+            sum_[h][p * Piece::kSize + i] = fmaf(w[h], v[i], sum_[h][p * Piece::kSize + i]);
+        }
+      }
+    }
+  }
+
+  /// Softmax weight of this lane's score, relative to the highest one so far.
+  __device__ __forceinline__ float soften(float score, int rows) {
+    const int row = lane() % kLanes / Shape::kCopies / kHeads;
+    if (row >= rows) score = -INFINITY;
+    float highest = fmaxf(top_, score);
+#pragma unroll
+    for (int bit = kLanes / 2; bit >= kLanes / kTile; bit /= 2)
+      highest = fmaxf(highest, __shfl_xor_sync(kFullWarp, highest, bit));
+    const float factor = fast_exp2(top_ - highest), weight = fast_exp2(score - highest);
+    if (__any_sync(kFullWarp, highest > top_)) scale_sums(factor);  // seldom after the first tiles
+    total_ = total_ * factor + weight;
+    top_ = highest;
+    return weight;
+  }
+
+  __device__ __forceinline__ void scale_sums(float factor) {
+#pragma unroll
+    for (int h = 0; h < kHeads; h++) {
+      const float f = __shfl_sync(kFullWarp, factor, h * Shape::kCopies, kLanes);
+#pragma unroll
+      for (int i = 0; i < kSize; i++) sum_[h][i] *= f;
+    }
+  }
+
+  uint4* const stages_;
+  int pieces_, row_bytes_;
+  float q_[kHeads][kSize];
+  float sum_[kHeads][kSize];            // weighted rows
+  float top_ = kLowest, total_ = 0.0f;  // of the head of this lane's score; total_ of its rows only
+};
+
+}  // namespace rkv::gpu
