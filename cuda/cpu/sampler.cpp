@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/sampling.h"
+
 namespace rkv::cpu {
 namespace {
 
@@ -15,22 +17,8 @@ struct Candidate {
 /// Larger logit first, then the lower id: a total order, so that results do not depend on the sort.
 bool better(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
 
-/// Uniform in [0, 1) from seed and position (splitmix64 finaliser).
-double uniform(uint64_t seed, uint64_t position) {
-  uint64_t x = seed + (position + 1) * 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  x ^= x >> 31;
-  return static_cast<double>(x >> 11) * 0x1p-53;
-}
-
 void penalise(const SampleRequest& r, std::vector<Candidate>& all) {
-  if (r.sampler->repeat_penalty == 1.0f) return;
-  const int n = std::min(r.n_history, r.sampler->repeat_last_n);
-  std::vector<int32_t> recent(r.history + r.n_history - n, r.history + r.n_history);
-  std::sort(recent.begin(), recent.end());
-  recent.erase(std::unique(recent.begin(), recent.end()), recent.end());  // once per token, however often it occurred
-  for (const int32_t id : recent) {
+  for (const int32_t id : penalised_tokens(r)) {
     float& logit = all[static_cast<size_t>(id)].logit;
     logit = logit > 0 ? logit / r.sampler->repeat_penalty : logit * r.sampler->repeat_penalty;
   }
