@@ -40,7 +40,7 @@ include cuda/gpu/build.mk
 include cuda/emu/build.mk
 
 LIB_OBJECTS := $(if $(NVCC),$(CUDA_OBJECTS),$(OBJECTS))
-LIB_LINK    := $(if $(NVCC),$(NVCC) $(NVCCLINK),$(CXX) -shared -Wl$(comma)--no-undefined -pthread)
+LIB_LINK    := $(if $(NVCC),$(NVCC) -shared $(NVCCLINK) -Xlinker --no-undefined,$(CXX) -shared -Wl$(comma)--no-undefined -pthread)
 # Changes when the list of objects does, so that the library is linked anew with and without CUDA.
 $(OBJ)/lib.list: FORCE
 	@mkdir -p $(@D)
@@ -93,7 +93,7 @@ demo: all model
 	@scripts/demo.sh
 
 # All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
-test: all testlib check model
+test: all testlib emu-tests check model
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp

@@ -22,10 +22,10 @@ EMU_RUNTIME  := $(wildcard cuda/emu/*.cpp)
 EMU_TESTS    := $(wildcard test/emu/*_test.cpp) test/emu/kernels.cu
 EMU_HARNESS  := test/gpu/main.cpp test/gpu/check.cpp
 EMU_LIBRARY  := $(OBJECTS:%/core/backend.o=%/core/backend.cuda.o)
-EMU_PROGRAMS := $(foreach mode,$(EMU_MODES),$(foreach name,emu_tests emu_faults gpu_tests,$(EMU)/$(mode)/$(name)))
 
-.PHONY: emu
-emu: $(BUILD)/librocketkv_emu.so $(EMU_PROGRAMS)
+.PHONY: emu emu-tests
+emu: $(BUILD)/librocketkv_emu.so emu-tests $(EMU_MODES:%=$(EMU)/%/gpu_tests)
+emu-tests: $(EMU_MODES:%=$(EMU)/%/emu_tests) $(EMU_MODES:%=$(EMU)/%/emu_faults)
 
 $(BUILD)/librocketkv_emu.so: $(EMU_LIBRARY) $(EMU_RUNTIME:%=$(EMU)/plain/%.o) $(GPU_SOURCES:%=$(EMU)/plain/%.o)
 	$(CXX) -shared -Wl,--no-undefined -o $@.tmp $^ -pthread && mv $@.tmp $@

@@ -6,8 +6,8 @@ NVCC         := $(or $(shell command -v nvcc),$(if $(wildcard .tools/cuda.stamp)
 GENCODE   := $(foreach arch,80 90,-gencode arch=compute_$(arch),code=sm_$(arch)) -gencode arch=compute_90,code=compute_90
 NVCCFLAGS := -std=c++20 -O3 $(GENCODE) -Icuda -Icuda/include -DRKV_WITH_CUDA -Werror all-warnings \
              -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-Werror
-# The static runtime finds the driver when it is first called, so the library loads without one.
-NVCCLINK  := -shared -cudart static -Xcompiler -pthread -Xlinker --no-undefined
+# The static runtime finds the driver when it is first called, so the library loads without one. Wheels keep it in lib/.
+NVCCLINK  := -cudart static -L$(dir $(NVCC))../lib -Xcompiler -pthread
 
 GPU_SOURCES  := $(wildcard cuda/gpu/*.cpp cuda/gpu/*.cu)
 GPU_OBJECTS  := $(GPU_SOURCES:cuda/%=$(OBJ)/%.o)
@@ -41,7 +41,7 @@ GPU_TESTS        := $(wildcard test/gpu/*.cpp)
 GPU_TEST_OBJECTS := $(GPU_TESTS:%=$(OBJ)/%.o)
 gpu-tests: $(BUILD)/gpu_tests
 $(BUILD)/gpu_tests: $(GPU_TEST_OBJECTS) $(CUDA_OBJECTS)
-	$(NVCC) -cudart static -Xcompiler -pthread -o $@ $^
+	$(NVCC) $(NVCCLINK) -o $@ $^
 $(OBJ)/test/gpu/%.o: test/gpu/%
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCCFLAGS) -Itest/gpu -MMD -MP -MF $(@:.o=.d) -c $< -o $@
