@@ -1,0 +1,305 @@
+// Causal attention of new tokens over a bf16 cache, in tensor cores (FlashAttention-2, arXiv:2307.08691).
+//
+//   q, out  [n, n_kv_heads, group, d]  f32   token i sees the slots before cache.n - n + i + 1, within the window
+//   cache   K, V [cache.n, d]          bf16  in runs; the new tokens are the last n slots
+//
+// A block holds kRows rows of queries, see PrefillParams, and passes over 64 keys at a time. A warp keeps 16 * kSlabs
+// rows to itself from scores to output: the accumulators of Q K^T are the operands of P V as they lie, so that P never
+// leaves registers. Two slabs share every fragment of K and V, which halves the reads of shared memory that bind this
+// kernel. K and V have a buffer each: V loads during Q K^T, the next K during softmax and P V. Rows of shared memory
+// are padded by 16 bytes, an odd number of them in all, so that ldmatrix meets no bank conflicts for any head dim. Keys
+// are masked only in tiles that some row of the block sees in part.
+//
+// Q and P are rounded to bf16 (relative error 2^-9 each), sums are f32. A token's result does not depend on the cut of
+// the prompt into calls or of the cache into runs: tiles begin at multiples of 64 slots.
+//
+// Launch: grid (heads, tiles of rows), block 4 warps, shared memory (kRows + 128) * (kDim + 8) * 2 bytes and 4 per row.
+// 4 * d multiply-adds per query head and visible key. CPU reference: cpu/attend_prefill.cpp.
+#include "gpu/attend_prefill.cuh"
+#include "gpu/intrinsics.h"
+#include "gpu/reduce.cuh"
+
+namespace rkv::gpu {
+namespace {
+
+constexpr int kThreads = 128, kWarps = kThreads / kWarp;
+constexpr int kKeys = 64;
+constexpr int kChunk = 8;  // bf16 in 16 bytes
+
+/// `kDim`: d rounded up to what there is a kernel for; the dims behind d are zeros. `kSlabs`: 16-row slabs per warp.
+template <int kDim, int kSlabs>
+struct Tile {
+  static constexpr int kRows = kWarps * kSlabs * 16;
+  static constexpr int kPitch = kDim + kChunk;
+  static constexpr int kChunks = kDim / kChunk;  // of a row
+  static constexpr size_t kSharedBytes = (kRows + 2 * kKeys) * kPitch * sizeof(bf16) + kRows * sizeof(int);
+};
+
+/// Rows of queries to shared memory, rounded; zeros behind the last row and the last dim.
+template <int kDim, int kSlabs>
+__device__ void load_queries(const PrefillParams& p, int head, int first_row, bf16* to) {
+  using T = Tile<kDim, kSlabs>;
+  for (int i = threadIdx.x; i < T::kRows * T::kChunks; i += kThreads) {
+    const int row = i / T::kChunks, dim = i % T::kChunks * kChunk;
+    uint4 chunk = {0, 0, 0, 0};
+    if (p.is_row(first_row + row) && dim < p.d) {
+      const float4* from = reinterpret_cast<const float4*>(p.q + p.offset(head, first_row + row) + dim);
+      const float4 a = from[0], b = from[1];
+      chunk = {pack_bf16(a.x, a.y), pack_bf16(a.z, a.w), pack_bf16(b.x, b.y), pack_bf16(b.z, b.w)};
+    }
+    *reinterpret_cast<uint4*>(to + row * T::kPitch + dim) = chunk;
+  }
+}
+
+/// Start copying the rows of slots [slot, slot + kKeys) below `end`, with zeros behind them. `rows`: &SlotRun::k or v.
+/// `run` is that of an earlier slot, and moves on.
+template <int kDim>
+__device__ void load_tile(const SlotRun*& run, const uint8_t* SlotRun::*rows, int slot, int end, int d, bf16* to) {
+  using T = Tile<kDim, 1>;
+  while (run->end <= slot) run++;
+  const auto copy = [&](const SlotRun* holder, int i) {
+    const int key = i / T::kChunks, dim = i % T::kChunks * kChunk;
+    const bool valid = slot + key < end && dim < d;
+    const bf16* base = reinterpret_cast<const bf16*>(holder->*rows);
+    const bf16* from = valid ? base + int64_t{slot + key - holder->begin} * d + dim : base;
+    cp_async<16>(to + key * T::kPitch + dim, from, valid);
+  };
+  constexpr int kCopies = kKeys * T::kChunks;
+  if (run->end >= min(slot + kKeys, end)) {
+#pragma unroll
+    for (int i = 0; i < kCopies; i += kThreads) copy(run, i + threadIdx.x);
+  } else {
+    for (int i = threadIdx.x; i < kCopies; i += kThreads) {
+      const SlotRun* holder = run;
+      while (holder->end <= min(slot + i / T::kChunks, end - 1)) holder++;
+      copy(holder, i);
+    }
+  }
+  cp_async_commit();
+}
+
+/// What a warp knows of its rows; a lane has rows lane / 4 and lane / 4 + 8 of every slab.
+template <int kDim, int kSlabs>
+struct WarpRows {
+  float score[kSlabs][kKeys / 8][4];  // of one tile; then the weights
+  float out[kSlabs][kDim / 8][4];
+  float top[kSlabs][2], sum[kSlabs][2];  // running softmax; sums are of this lane's keys only
+  int end[kSlabs][2];                    // first slot that a row does not see
+};
+
+template <int kDim, int kSlabs>
+__device__ __forceinline__ void multiply_keys(const bf16* q, const bf16* k, WarpRows<kDim, kSlabs>& rows) {
+  constexpr int kPitch = Tile<kDim, kSlabs>::kPitch;
+  const int lane = threadIdx.x % kWarp;
+  const bf16* q_at = q + lane % 16 * kPitch + lane / 16 * 8;
+  const bf16* k_at = k + (lane % 8 + lane / 16 * 8) * kPitch + lane / 8 % 2 * 8;
+#pragma unroll
+  for (int s = 0; s < kSlabs; s++) {
+#pragma unroll
+    for (int n = 0; n < kKeys / 8; n++)
+      rows.score[s][n][0] = rows.score[s][n][1] = rows.score[s][n][2] = rows.score[s][n][3] = 0;
+  }
+#pragma unroll
+  for (int dim = 0; dim < kDim; dim += 16) {
+    uint32_t a[kSlabs][4];
+#pragma unroll
+    for (int s = 0; s < kSlabs; s++) ldmatrix_x4(a[s], q_at + s * 16 * kPitch + dim);
+#pragma unroll
+    for (int n = 0; n < kKeys / 8; n += 2) {
+      uint32_t b[4];
+      ldmatrix_x4(b, k_at + n * 8 * kPitch + dim);
+#pragma unroll
+      for (int s = 0; s < kSlabs; s++) {
+        mma_bf16(rows.score[s][n], a[s], b[0], b[1]);
+        mma_bf16(rows.score[s][n + 1], a[s], b[2], b[3]);
+      }
+    }
+  }
+}
+
+/// Hide the keys of the tile at `slot` that rows do not see. `first`: of the warp's rows.
+template <int kDim, int kSlabs>
+__device__ __forceinline__ void mask(int slot, const int* first, WarpRows<kDim, kSlabs>& rows) {
+  const int lane = threadIdx.x % kWarp;
+#pragma unroll
+  for (int s = 0; s < kSlabs; s++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const int begin = first[s * 16 + half * 8 + lane / 4] - slot, end = rows.end[s][half] - slot;
+#pragma unroll
+      for (int n = 0; n < kKeys / 8; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          const int key = n * 8 + lane % 4 * 2 + i;
+          if (key < begin || key >= end) rows.score[s][n][half * 2 + i] = -INFINITY;
+        }
+      }
+    }
+  }
+}
+
+/// Scores to weights 2^(score * scale - top), and what was summed so far to the new top.
+template <int kDim, int kSlabs>
+__device__ __forceinline__ void soften(float scale, WarpRows<kDim, kSlabs>& rows) {
+#pragma unroll
+  for (int s = 0; s < kSlabs; s++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      float top = rows.top[s][half];
+#pragma unroll
+      for (int n = 0; n < kKeys / 8; n++)
+        top = fmaxf(top, fmaxf(rows.score[s][n][half * 2], rows.score[s][n][half * 2 + 1]));
+      top = warp_max<4>(top);
+      const float finite = top == -INFINITY ? 0.0f : top;  // nothing seen yet: all weights are 0, not NaN
+      const float shift = finite * scale;
+      const float keep = fast_exp2((rows.top[s][half] - finite) * scale);  // exactly 1 when the top stays
+      float sum = 0;
+#pragma unroll
+      for (int n = 0; n < kKeys / 8; n++) {
+#pragma unroll
+        for (int i = half * 2; i < half * 2 + 2; i++) {
+          rows.score[s][n][i] = fast_exp2(fmaf(rows.score[s][n][i], scale, -shift));
+          sum += rows.score[s][n][i];
+        }
+      }
+      rows.top[s][half] = top;
+      rows.sum[s][half] = fmaf(rows.sum[s][half], keep, sum);
+#pragma unroll
+      for (int n = 0; n < kDim / 8; n++) rows.out[s][n][half * 2] *= keep, rows.out[s][n][half * 2 + 1] *= keep;
+    }
+  }
+}
+
+template <int kDim, int kSlabs>
+__device__ __forceinline__ void multiply_values(const bf16* v, WarpRows<kDim, kSlabs>& rows) {
+  constexpr int kPitch = Tile<kDim, kSlabs>::kPitch;
+  const int lane = threadIdx.x % kWarp;
+  const bf16* v_at = v + lane % 16 * kPitch + lane / 16 * 8;
+#pragma unroll
+  for (int key = 0; key < kKeys; key += 16) {
+    uint32_t a[kSlabs][4];
+#pragma unroll
+    for (int s = 0; s < kSlabs; s++) {
+      const auto& low = rows.score[s][key / 8];
+      const auto& high = rows.score[s][key / 8 + 1];
+      a[s][0] = pack_bf16(low[0], low[1]), a[s][1] = pack_bf16(low[2], low[3]);
+      a[s][2] = pack_bf16(high[0], high[1]), a[s][3] = pack_bf16(high[2], high[3]);
+    }
+#pragma unroll
+    for (int n = 0; n < kDim / 8; n += 2) {
+      uint32_t b[4];
+      ldmatrix_x4_trans(b, v_at + key * kPitch + n * 8);
+#pragma unroll
+      for (int s = 0; s < kSlabs; s++) {
+        mma_bf16(rows.out[s][n], a[s], b[0], b[1]);
+        mma_bf16(rows.out[s][n + 1], a[s], b[2], b[3]);
+      }
+    }
+  }
+}
+
+template <int kDim, int kSlabs>
+__device__ void store_out(const PrefillParams& p, int head, int first_row, const WarpRows<kDim, kSlabs>& rows) {
+  const int lane = threadIdx.x % kWarp;
+#pragma unroll
+  for (int s = 0; s < kSlabs; s++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const float factor = 1.0f / warp_sum<4>(rows.sum[s][half]);
+      const int row = first_row + s * 16 + half * 8 + lane / 4;
+      if (!p.is_row(row)) continue;
+      float* to = p.out + p.offset(head, row);
+#pragma unroll
+      for (int n = 0; n < kDim / 8; n++) {
+        if (n * 8 >= p.d) break;
+        const float2 pair = {rows.out[s][n][half * 2] * factor, rows.out[s][n][half * 2 + 1] * factor};
+        *reinterpret_cast<float2*>(to + n * 8 + lane % 4 * 2) = pair;
+      }
+    }
+  }
+}
+
+template <int kDim, int kSlabs>
+__global__ void __launch_bounds__(kThreads) attend_prefill_bf16_kernel(const PrefillParams* params) {
+  using T = Tile<kDim, kSlabs>;
+  RKV_DYNAMIC_SHARED(shared);
+  bf16* q = reinterpret_cast<bf16*>(shared);
+  bf16* k = q + T::kRows * T::kPitch;
+  bf16* v = k + kKeys * T::kPitch;
+  int* first = reinterpret_cast<int*>(v + kKeys * T::kPitch);  // [kRows]: first slot that a row sees
+
+  const PrefillParams& p = *params;
+  const int head = blockIdx.x, first_row = p.first_row(T::kRows), last_row = first_row + T::kRows - 1;
+  const CacheView cache = p.heads[head];
+  for (int i = threadIdx.x; i < T::kRows; i += kThreads) first[i] = p.first_seen(cache, p.token_of(first_row + i));
+  load_queries<kDim, kSlabs>(p, head, first_row, q);
+
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, own = warp * kSlabs * 16;
+  WarpRows<kDim, kSlabs> rows;
+#pragma unroll
+  for (int s = 0; s < kSlabs; s++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const int row = first_row + own + s * 16 + half * 8 + lane / 4;
+      rows.end[s][half] = p.end_seen(cache, p.token_of(row));
+      rows.top[s][half] = -INFINITY, rows.sum[s][half] = 0;
+    }
+#pragma unroll
+    for (int n = 0; n < kDim / 8; n++)
+      rows.out[s][n][0] = rows.out[s][n][1] = rows.out[s][n][2] = rows.out[s][n][3] = 0;
+  }
+  __syncthreads();
+
+  // All rows see [seen_by_all, end_by_all); nobody sees `end`.
+  const int seen_by_all = first[T::kRows - 1], end_by_all = p.end_seen(cache, p.token_of(first_row));
+  const int begin = first[0] / kKeys * kKeys, end = p.end_seen(cache, p.token_of(last_row));
+  const SlotRun* run = cache.find_run(begin);
+  load_tile<kDim>(run, &SlotRun::k, begin, end, p.d, k);
+  for (int slot = begin; slot < end; slot += kKeys) {
+    cp_async_wait<0>();
+    __syncthreads();  // K is there, and nobody reads the old V any more
+    load_tile<kDim>(run, &SlotRun::v, slot, end, p.d, v);
+    multiply_keys<kDim, kSlabs>(q + own * T::kPitch, k, rows);
+    if (slot < seen_by_all || slot + kKeys > end_by_all) mask(slot, first + own, rows);
+    cp_async_wait<0>();
+    __syncthreads();  // V is there, and nobody reads K any more
+    if (slot + kKeys < end) load_tile<kDim>(run, &SlotRun::k, slot + kKeys, end, p.d, k);
+    soften(p.scale, rows);
+    multiply_values<kDim, kSlabs>(v, rows);
+  }
+  store_out(p, head, first_row + own, rows);
+}
+
+template <int kDim, int kSlabs>
+void start(Launcher& launcher, const PrefillParams& params) {
+  using T = Tile<kDim, kSlabs>;
+  const dim3 grid(params.n_heads, (params.n * params.group + T::kRows - 1) / T::kRows);
+  launcher.run(attend_prefill_bf16_kernel<kDim, kSlabs>, grid, kThreads, T::kSharedBytes, params);
+}
+
+/// Two slabs when there are rows enough to keep the device busy that way. A row's result is the same in both.
+template <int kDim>
+void start(Launcher& launcher, const PrefillParams& params) {
+  const int64_t blocks = int64_t{params.n} * params.group * params.n_heads / Tile<kDim, 2>::kRows;
+  if (blocks >= launcher.multiprocessors())
+    start<kDim, 2>(launcher, params);
+  else
+    start<kDim, 1>(launcher, params);
+}
+
+}  // namespace
+
+void attend_prefill_bf16(Launcher& launcher, const PrefillParams& params) {
+  if (params.d <= 64)
+    start<64>(launcher, params);
+  else if (params.d <= 80)
+    start<80>(launcher, params);
+  else if (params.d <= 96)
+    start<96>(launcher, params);
+  else if (params.d <= 128)
+    start<128>(launcher, params);
+  else
+    start<256, 1>(launcher, params);  // two slabs would not fit the registers
+}
+
+}  // namespace rkv::gpu
