@@ -38,22 +38,23 @@ struct AttendShape {
   static_assert(sizeof(float) * kAttendWarps * kHeads * (kRow + 2) <= kSharedBytes, "results of warps replace rows");
 };
 
-/// Sums over the kLanes lanes of a group; lane l gets the one of value l / (kLanes / kValues).
-template <int kValues, int kLanes>
-__device__ __forceinline__ float reduce_scatter(float (&value)[kValues]) {
-  const int lane = static_cast<int>(threadIdx.x) % kLanes;
-  int bit = kLanes / 2;
+/// Sums over groups of kLanes lanes; lane l gets the one of value l / (kLanes / kValues), all of them get it if there
+/// is one value. A step halves the values that a lane still adds up.
+template <int kLanes, int kValues>
+__device__ __forceinline__ float reduce_scatter(const float (&value)[kValues]) {
+  if constexpr (kValues == 1) {
+    return warp_sum<kLanes>(value[0]);
+  } else {
+    constexpr int kHalf = kValues / 2, kBit = kLanes / 2;
+    const bool upper = (threadIdx.x & kBit) != 0;
+    float half[kHalf];
 #pragma unroll
-  for (int n = kValues / 2; n > 0; n /= 2, bit /= 2) {
-    const bool upper = (lane & bit) != 0;
-#pragma unroll
-    for (int i = 0; i < n; i++) {
-      const float given = upper ? value[i] : value[i + n], kept = upper ? value[i + n] : value[i];
-      value[i] = kept + __shfl_xor_sync(kFullWarp, given, bit);
+    for (int i = 0; i < kHalf; i++) {
+      const float low = value[i], high = value[i + kHalf];
+      half[i] = (upper ? high : low) + __shfl_xor_sync(kFullWarp, upper ? low : high, kBit);
     }
+    return reduce_scatter<kBit>(half);
   }
-  for (; bit > 0; bit /= 2) value[0] += __shfl_xor_sync(kFullWarp, value[0], bit);
-  return value[0];
 }
 
 /// Finds the rows of ascending slots.
@@ -209,7 +210,7 @@ class WarpAttention {
         }
       }
     }
-    const float weight = soften(reduce_scatter<Shape::kScores, kLanes>(score), rows);
+    const float weight = soften(reduce_scatter<kLanes>(score), rows);
 #pragma unroll
     for (int r = 0; r < kTile; r++) {
       float w[kHeads];
