@@ -34,7 +34,7 @@ cuda: $(if $(shell command -v nvcc),,.tools/cuda.stamp)
 	@$(MAKE) lib
 
 cuda-report: cuda
-	python3 scripts/cuda_report.py $(OBJ)/gpu docs/results/cuda_kernels.md
+	python3 scripts/cuda_report.py docs/results/cuda_kernels.md $(filter %.cu.o,$(GPU_OBJECTS))
 
 # The kernels' tests for a real device; the emulator's build runs the same ones.
 GPU_TESTS        := $(wildcard test/gpu/*.cpp)
