@@ -13,7 +13,7 @@
 // Q and P are rounded to bf16 (relative error 2^-9 each), sums are f32. A token's result does not depend on the cut of
 // the prompt into calls or of the cache into runs: tiles begin at multiples of 64 slots.
 //
-// Launch: grid (heads, tiles of rows), block 4 warps, shared memory (kRows + 128) * (kDim + 8) * 2 bytes and 4 per row.
+// Launch: grid (heads, tiles of rows), block 4 warps, shared memory (kRows + 128) * (kDim + 8) * 2 bytes and 8 per row.
 // 4 * d multiply-adds per query head and visible key. CPU reference: cpu/attend_prefill.cpp.
 #include "gpu/attend_prefill.cuh"
 #include "gpu/intrinsics.h"
@@ -26,13 +26,18 @@ constexpr int kThreads = 128, kWarps = kThreads / kWarp;
 constexpr int kKeys = 64;
 constexpr int kChunk = 8;  // bf16 in 16 bytes
 
+/// Slots that a row sees.
+struct Seen {
+  int begin, end;
+};
+
 /// `kDim`: d rounded up to what there is a kernel for; the dims behind d are zeros. `kSlabs`: 16-row slabs per warp.
 template <int kDim, int kSlabs>
 struct Tile {
   static constexpr int kRows = kWarps * kSlabs * 16;
   static constexpr int kPitch = kDim + kChunk;
   static constexpr int kChunks = kDim / kChunk;  // of a row
-  static constexpr size_t kSharedBytes = (kRows + 2 * kKeys) * kPitch * sizeof(bf16) + kRows * sizeof(int);
+  static constexpr size_t kSharedBytes = (kRows + 2 * kKeys) * kPitch * sizeof(bf16) + kRows * sizeof(Seen);
 };
 
 /// Rows of queries to shared memory, rounded; zeros behind the last row and the last dim.
@@ -66,8 +71,8 @@ __device__ void load_tile(const SlotRun*& run, const uint8_t* SlotRun::*rows, in
   };
   constexpr int kCopies = kKeys * T::kChunks;
   if (run->end >= min(slot + kKeys, end)) {
-#pragma unroll
-    for (int i = 0; i < kCopies; i += kThreads) copy(run, i + threadIdx.x);
+#pragma unroll 4  // more costs registers
+    for (int c = 0; c < kCopies / kThreads; c++) copy(run, c * kThreads + static_cast<int>(threadIdx.x));
   } else {
     for (int i = threadIdx.x; i < kCopies; i += kThreads) {
       const SlotRun* holder = run;
@@ -84,7 +89,6 @@ struct WarpRows {
   float score[kSlabs][kKeys / 8][4];  // of one tile; then the weights
   float out[kSlabs][kDim / 8][4];
   float top[kSlabs][2], sum[kSlabs][2];  // running softmax; sums are of this lane's keys only
-  int end[kSlabs][2];                    // first slot that a row does not see
 };
 
 template <int kDim, int kSlabs>
@@ -117,21 +121,21 @@ __device__ __forceinline__ void multiply_keys(const bf16* q, const bf16* k, Warp
   }
 }
 
-/// Hide the keys of the tile at `slot` that rows do not see. `first`: of the warp's rows.
+/// Hide the keys of the tile at `slot` that rows do not see. `seen`: of the warp's rows.
 template <int kDim, int kSlabs>
-__device__ __forceinline__ void mask(int slot, const int* first, WarpRows<kDim, kSlabs>& rows) {
+__device__ __forceinline__ void mask(int slot, const Seen* seen, WarpRows<kDim, kSlabs>& rows) {
   const int lane = threadIdx.x % kWarp;
 #pragma unroll
   for (int s = 0; s < kSlabs; s++) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-      const int begin = first[s * 16 + half * 8 + lane / 4] - slot, end = rows.end[s][half] - slot;
+      const Seen row = seen[s * 16 + half * 8 + lane / 4];
 #pragma unroll
       for (int n = 0; n < kKeys / 8; n++) {
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-          const int key = n * 8 + lane % 4 * 2 + i;
-          if (key < begin || key >= end) rows.score[s][n][half * 2 + i] = -INFINITY;
+          const int key = slot + n * 8 + lane % 4 * 2 + i;
+          if (key < row.begin || key >= row.end) rows.score[s][n][half * 2 + i] = -INFINITY;
         }
       }
     }
@@ -226,33 +230,30 @@ __global__ void __launch_bounds__(kThreads) attend_prefill_bf16_kernel(const Pre
   bf16* q = reinterpret_cast<bf16*>(shared);
   bf16* k = q + T::kRows * T::kPitch;
   bf16* v = k + kKeys * T::kPitch;
-  int* first = reinterpret_cast<int*>(v + kKeys * T::kPitch);  // [kRows]: first slot that a row sees
+  Seen* seen = reinterpret_cast<Seen*>(v + kKeys * T::kPitch);  // [kRows]
 
   const PrefillParams& p = *params;
-  const int head = blockIdx.x, first_row = p.first_row(T::kRows), last_row = first_row + T::kRows - 1;
-  const CacheView cache = p.heads[head];
-  for (int i = threadIdx.x; i < T::kRows; i += kThreads) first[i] = p.first_seen(cache, p.token_of(first_row + i));
+  const int head = blockIdx.x, first_row = p.first_row(T::kRows);
+  const CacheView& cache = p.heads[head];
+  for (int i = threadIdx.x; i < T::kRows; i += kThreads) {
+    const int token = p.token_of(first_row + i);
+    seen[i] = {p.first_seen(cache, token), p.end_seen(cache, token)};
+  }
   load_queries<kDim, kSlabs>(p, head, first_row, q);
 
-  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, own = warp * kSlabs * 16;
+  const int own = threadIdx.x / kWarp * kSlabs * 16;  // first row of the warp
   WarpRows<kDim, kSlabs> rows;
 #pragma unroll
   for (int s = 0; s < kSlabs; s++) {
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-      const int row = first_row + own + s * 16 + half * 8 + lane / 4;
-      rows.end[s][half] = p.end_seen(cache, p.token_of(row));
-      rows.top[s][half] = -INFINITY, rows.sum[s][half] = 0;
-    }
+    for (int half = 0; half < 2; half++) rows.top[s][half] = -INFINITY, rows.sum[s][half] = 0;
 #pragma unroll
     for (int n = 0; n < kDim / 8; n++)
       rows.out[s][n][0] = rows.out[s][n][1] = rows.out[s][n][2] = rows.out[s][n][3] = 0;
   }
   __syncthreads();
 
-  // All rows see [seen_by_all, end_by_all); nobody sees `end`.
-  const int seen_by_all = first[T::kRows - 1], end_by_all = p.end_seen(cache, p.token_of(first_row));
-  const int begin = first[0] / kKeys * kKeys, end = p.end_seen(cache, p.token_of(last_row));
+  const int begin = seen[0].begin / kKeys * kKeys, end = seen[T::kRows - 1].end;
   const SlotRun* run = cache.find_run(begin);
   load_tile<kDim>(run, &SlotRun::k, begin, end, p.d, k);
   for (int slot = begin; slot < end; slot += kKeys) {
@@ -260,7 +261,8 @@ __global__ void __launch_bounds__(kThreads) attend_prefill_bf16_kernel(const Pre
     __syncthreads();  // K is there, and nobody reads the old V any more
     load_tile<kDim>(run, &SlotRun::v, slot, end, p.d, v);
     multiply_keys<kDim, kSlabs>(q + own * T::kPitch, k, rows);
-    if (slot < seen_by_all || slot + kKeys > end_by_all) mask(slot, first + own, rows);
+    const bool in_part = slot < seen[T::kRows - 1].begin || slot + kKeys > seen[0].end;  // by some row
+    if (in_part) mask(slot, seen + own, rows);
     cp_async_wait<0>();
     __syncthreads();  // V is there, and nobody reads K any more
     if (slot + kKeys < end) load_tile<kDim>(run, &SlotRun::k, slot + kKeys, end, p.d, k);
