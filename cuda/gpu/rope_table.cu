@@ -1,0 +1,46 @@
+// cos and sin of every position and rotated pair of a call, shared by all its layers.
+//
+//   table  [n, pairs, 2]  f32  out: cos, sin, times `factor`
+//
+// Angles reach 10^5 radians, where f32 knows a position only to 1/100: they are f64, as on the CPU.
+//
+// Launch: grid ceil(n * pairs / 128), block 128, one thread per pair. CPU reference: cpu/vector.cpp.
+#include "gpu/kernels.h"
+
+namespace rkv::gpu {
+namespace {
+
+constexpr int kThreads = 128;
+
+struct RopeTableParams {
+  const int32_t* positions;
+  const double* inv_freq;
+  float* table;
+  int n, pairs;
+  float factor;
+};
+
+__global__ void rope_table_kernel(const RopeTableParams* params) {
+  const RopeTableParams& p = *params;
+  const int at = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
+  if (at >= p.n * p.pairs) return;
+  const double angle = p.positions[at / p.pairs] * p.inv_freq[at % p.pairs];
+  const float c = static_cast<float>(cos(angle) * p.factor), s = static_cast<float>(sin(angle) * p.factor);
+  reinterpret_cast<float2*>(p.table)[at] = make_float2(c, s);
+}
+
+}  // namespace
+
+void rope_table(Launcher& launcher, const int32_t* positions, int n, const double* inv_freq, int pairs, float factor,
+                float* table) {
+  if (n == 0 || pairs == 0) return;
+  const RopeTableParams params{launcher.stage(std::span(positions, static_cast<size_t>(n))),
+                               launcher.stage(std::span(inv_freq, static_cast<size_t>(pairs))),
+                               table,
+                               n,
+                               pairs,
+                               factor};
+  launcher.run(rope_table_kernel, (n * pairs + kThreads - 1) / kThreads, kThreads, 0, params);
+}
+
+}  // namespace rkv::gpu
