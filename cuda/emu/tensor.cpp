@@ -52,8 +52,11 @@ void exchange_rows(Warp& w, uint32_t) {
 float low(uint32_t packed) { return std::bit_cast<float>(packed << 16); }
 float high(uint32_t packed) { return std::bit_cast<float>(packed & 0xffff0000u); }
 
+typedef float Row __attribute__((vector_size(32), may_alias));
+
 void multiply(Warp& w, uint32_t) {
-  alignas(32) float a[16][16], b[16][8], d[16][8] = {};
+  float a[16][16];
+  alignas(32) float b[16][8], d[16][8];
   for (int lane = 0; lane < 32; lane++) {
     const Mma& m = operand<Mma>(w, lane);
     const int g = lane / 4, t = lane % 4 * 2;
@@ -67,10 +70,13 @@ void multiply(Warp& w, uint32_t) {
     b[t + 8][g] = low(m.b1);
     b[t + 9][g] = high(m.b1);
   }
-  for (int i = 0; i < 16; i++) {
+  // Four rows of d at a time, so that additions need not wait for each other.
+  for (int i = 0; i < 16; i += 4) {
+    Row sum[4] = {};
     for (int k = 0; k < 16; k++) {
-      for (int j = 0; j < 8; j++) d[i][j] += a[i][k] * b[k][j];
+      for (int r = 0; r < 4; r++) sum[r] += a[i + r][k] * *reinterpret_cast<const Row*>(b[k]);
     }
+    for (int r = 0; r < 4; r++) *reinterpret_cast<Row*>(d[i + r]) = sum[r];
   }
   for (int lane = 0; lane < 32; lane++) {
     float* out = operand<Mma>(w, lane).d;
