@@ -15,7 +15,7 @@ class CudaOps final : public Ops {
   explicit CudaOps(int device) : launcher_(device) {}
 
   void* allocate(size_t bytes) override {
-    launcher_.use_device();
+    launcher_.begin_op();
     return allocator_.allocate(bytes);
   }
   void release(void* p, size_t bytes) override { allocator_.release(p, bytes); }
@@ -32,7 +32,7 @@ class CudaOps final : public Ops {
   void copy(void* to, const void* from, size_t bytes) override { gpu::copy(launcher_, to, from, bytes); }
 
   Weight place(const Weight& mapped) override {
-    launcher_.use_device();
+    launcher_.begin_op();
     std::vector<uint8_t> packed(packed_bytes(mapped));
     pack_weight(mapped, packed.data());
     Weight weight = mapped;
@@ -47,7 +47,7 @@ class CudaOps final : public Ops {
   int threads() const override { return launcher_.multiprocessors(); }
 
   void begin_step(bool repeatable) override {
-    launcher_.use_device();
+    launcher_.begin_op();
     launcher_.begin_step(repeatable);
   }
   void begin_stage(Stage stage) override { launcher_.begin_stage(stage); }
@@ -55,10 +55,11 @@ class CudaOps final : public Ops {
   void abandon_step() override { launcher_.abandon_step(); }
 
   void embed(const Weight& table, const int32_t* tokens, int n, float* x) override {
-    launcher_.use_device();
+    launcher_.begin_op();
     gpu::embed(launcher_, table, tokens, n, x);
   }
   void rms_norm(const float* x, const float* weight, float eps, int n, int dim, float* y) override {
+    launcher_.begin_op();  // one of the ops that every layer has
     gpu::rms_norm(launcher_, x, weight, eps, n, dim, y);
   }
   void linear(const float* x, int n, std::span<const Projection> projections, LinearUse use) override {

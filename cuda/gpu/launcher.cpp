@@ -5,7 +5,7 @@
 namespace rkv::gpu {
 namespace {
 
-// Outside a step parameters pile up until someone waits; this much of them is a good moment to do so.
+// Outside a step parameters pile up until someone waits; with this much of them begin_op() does.
 constexpr size_t kMostEagerBytes = 1 << 20;
 
 bool same(const dim3& a, const dim3& b) { return a.x == b.x && a.y == b.y && a.z == b.z; }
@@ -31,11 +31,9 @@ Launcher::~Launcher() {
   cudaStreamDestroy(stream_);
 }
 
-void Launcher::use_device() { check(cudaSetDevice(device_), "use the device"); }
-
-const void* Launcher::stage_bytes(const void* values, size_t bytes) {
+void Launcher::begin_op() {
+  check(cudaSetDevice(device_), "use the device");
   if (!in_step_ && staging_.used() > kMostEagerBytes) wait();
-  return staging_.put(values, bytes);
 }
 
 void Launcher::add(const Work& work) {

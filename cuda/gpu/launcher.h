@@ -47,7 +47,7 @@ class Launcher {
   template <class T>
   const T* stage(std::span<const T> values) {
     static_assert(std::is_trivially_copyable_v<T>);
-    return static_cast<const T*>(stage_bytes(values.data(), values.size_bytes()));
+    return static_cast<const T*>(staging_.put(values.data(), values.size_bytes()));
   }
 
   /// Enqueue what was recorded, and wait for the device. @throws Failure RKV_E_DEVICE.
@@ -62,8 +62,9 @@ class Launcher {
   StageTimes end_step();
   /// Forget what was recorded: the step failed on the host.
   void abandon_step();
-  /// Make the calling thread use this device: calls may come from any thread.
-  void use_device();
+  /// Between ops: make the calling thread use this device (calls may come from any thread), and wait if parameters have
+  /// piled up. Never while something that was staged is still to be used.
+  void begin_op();
   /// Steps that were replayed as graphs so far.
   int64_t replays() const { return replays_; }
 
@@ -77,7 +78,6 @@ class Launcher {
   void add(const Work& work);
   void start(const Work& work);
   void start_all();
-  const void* stage_bytes(const void* values, size_t bytes);
   void capture();
   void drop_graph();
 
