@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 
-const builds = new URL("../../build/emu/", import.meta.url).pathname;
+const builds = fileURLToPath(new URL("../../build/emu/", import.meta.url));
 
 type Build = "plain" | "asan" | "tsan";
 

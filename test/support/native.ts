@@ -1,4 +1,5 @@
 /** Tiny models loaded into the native library next to their float64 reference. */
+import { fileURLToPath } from "node:url";
 import { Library } from "../../lib/native/library.ts";
 import { type LoadOptions, NativeModel } from "../../lib/native/model.ts";
 import { NativeSession, type SessionOptions } from "../../lib/native/session.ts";
@@ -21,17 +22,23 @@ export interface LoadedTiny extends AsyncDisposable {
   session(options?: SessionOptions): NativeSession;
 }
 
+/** The library with the CUDA backend compiled for the emulator (cuda/emu): its device 1 runs kernels on the CPU. */
+export const EMULATED = {
+  library: fileURLToPath(new URL("../../build/librocketkv_emu.so", import.meta.url)),
+  device: 1,
+} as const;
+
 /** Write a tiny model as `format`, open it as a user's would be, and load it. */
 export async function loadTiny(
   options: TinyOptions = {},
-  { format = "folder", ...load }: LoadOptions & { format?: "folder" | "gguf" } = {},
+  { format = "folder", library, ...load }: LoadOptions & { format?: "folder" | "gguf"; library?: string } = {},
 ): Promise<LoadedTiny> {
   const tiny = tinyModel(options);
   const folder = await Deno.makeTempDir({ prefix: "rkv-tiny-" });
   if (format === "folder") tiny.writeFolder(folder);
   else tiny.writeGguf(`${folder}/tiny.gguf`);
   const source = await openModel(folder);
-  const model = await NativeModel.load(Library.open(), source, { threads: 2, ...load });
+  const model = await NativeModel.load(Library.open(library), source, { threads: 2, ...load });
   const sessions: NativeSession[] = [];
   // The arrays are in Hugging Face order, whatever the file: the reference rotates pairs i, i + d/2.
   const config = { ...source.config, rope: { ...source.config.rope, interleaved: false } };
