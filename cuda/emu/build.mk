@@ -20,6 +20,7 @@ EMU_KNOWS_tsan  := -DRKV_EMU_TSAN
 
 EMU_RUNTIME  := $(wildcard cuda/emu/*.cpp)
 EMU_TESTS    := $(wildcard test/emu/*_test.cpp) test/emu/kernels.cu
+EMU_LAUNCHER := $(addprefix cuda/gpu/,launcher.cpp staging.cpp stage_clock.cpp)
 EMU_HARNESS  := test/gpu/main.cpp test/gpu/check.cpp
 EMU_LIBRARY  := $(OBJECTS:%/core/backend.o=%/core/backend.cuda.o)
 
@@ -43,9 +44,13 @@ $(EMU)/$(1)/%.o: %
 $(EMU)/$(1)/backend.a: $(EMU_LIBRARY) $(EMU_RUNTIME:%=$(EMU)/$(1)/%.o) $(GPU_SOURCES:%=$(EMU)/$(1)/%.o)
 	@rm -f $$@ && $$(AR) rcs $$@ $$^
 
-$(EMU)/$(1)/emu_tests: $(patsubst %,$(EMU)/$(1)/%.o,$(EMU_HARNESS) $(EMU_TESTS)) $(EMU)/$(1)/backend.a
+# The emulator's own tests use no kernel of the backend: they are not compiled for them.
+$(EMU)/$(1)/base.a: $(OBJECTS) $(EMU_RUNTIME:%=$(EMU)/$(1)/%.o) $(EMU_LAUNCHER:%=$(EMU)/$(1)/%.o)
+	@rm -f $$@ && $$(AR) rcs $$@ $$^
+
+$(EMU)/$(1)/emu_tests: $(patsubst %,$(EMU)/$(1)/%.o,$(EMU_HARNESS) $(EMU_TESTS)) $(EMU)/$(1)/base.a
 	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
-$(EMU)/$(1)/emu_faults: $(EMU)/$(1)/test/emu/faults.cu.o $(EMU)/$(1)/backend.a
+$(EMU)/$(1)/emu_faults: $(EMU)/$(1)/test/emu/faults.cu.o $(EMU)/$(1)/base.a
 	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
 $(EMU)/$(1)/gpu_tests: $(GPU_TESTS:%=$(EMU)/$(1)/%.o) $(EMU)/$(1)/backend.a
 	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
