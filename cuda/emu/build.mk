@@ -3,6 +3,7 @@
 #   build/librocketkv_emu.so   the whole library; device 1 is the emulated one
 #   build/emu/<mode>/emu_tests, emu_faults   tests of the emulator itself
 #   build/emu/<mode>/gpu_tests               tests of the kernels
+#   build/emu/<mode>/gpu_bench               comparison and measurements over the C ABI
 EMU       := $(BUILD)/emu
 EMU_MODES := plain asan tsan
 EMU_BASE  := -std=c++20 -g1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -mavx2 -mfma -mf16c \
@@ -54,7 +55,9 @@ $(EMU)/$(1)/emu_faults: $(EMU)/$(1)/test/emu/faults.cu.o $(EMU)/$(1)/base.a
 	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
 $(EMU)/$(1)/gpu_tests: $(GPU_TESTS:%=$(EMU)/$(1)/%.o) $(EMU)/$(1)/backend.a
 	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
+$(EMU)/$(1)/gpu_bench: $(GPU_BENCH:%=$(EMU)/$(1)/%.o) $(EMU)/$(1)/backend.a
+	$$(CXX) $$(EMU_FLAGS_$(1)) -o $$@ $$^ -pthread
 
--include $(patsubst %,$(EMU)/$(1)/%.d,$(EMU_RUNTIME) $(GPU_SOURCES) $(GPU_TESTS) $(EMU_TESTS) test/emu/faults.cu)
+-include $(patsubst %,$(EMU)/$(1)/%.d,$(EMU_RUNTIME) $(GPU_SOURCES) $(GPU_TESTS) $(GPU_BENCH) $(EMU_TESTS) test/emu/faults.cu)
 endef
 $(foreach mode,$(EMU_MODES),$(eval $(call emu_rules,$(mode))))

@@ -46,3 +46,12 @@ $(OBJ)/test/gpu/%.o: test/gpu/%
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCCFLAGS) -Itest/gpu -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 -include $(GPU_TEST_OBJECTS:.o=.d)
+
+# Compares a card with the CPU over the C ABI and measures it: build/gpu_bench PART [name=value ...].
+GPU_BENCH         := $(wildcard test/gpu/bench/*.cpp)
+GPU_BENCH_OBJECTS := $(GPU_BENCH:%=$(OBJ)/%.o)
+.PHONY: gpu-bench
+gpu-bench: $(BUILD)/gpu_bench
+$(BUILD)/gpu_bench: $(GPU_BENCH_OBJECTS) $(CUDA_OBJECTS)
+	$(NVCC) $(NVCCLINK) -o $@ $^
+-include $(GPU_BENCH_OBJECTS:.o=.d)

@@ -1,0 +1,37 @@
+/**
+ * Writes the table of plans that the GPU benchmarks use: methods are formulas in lib/methods and nowhere else.
+ *
+ *   .tools/bin/deno run --allow-write=scripts scripts/gpu_check/make_plans.ts
+ */
+
+import type { PlanInput } from "../../lib/methods/method.ts";
+import { DENSE } from "../../lib/methods/plan.ts";
+import { findMethod, methods } from "../../lib/methods/registry.ts";
+import { packPlan } from "../../lib/native/plan.ts";
+import { PLAN } from "../../lib/native/structs.ts";
+
+type Shape = Pick<PlanInput, "headDim" | "group" | "nLayers" | "nKvHeads">;
+
+/** As in `shape_of()` of test/gpu/bench/bench_model.cpp. */
+const LLAMA_8B: Shape = { headDim: 128, group: 4, nLayers: 32, nKvHeads: 8 };
+const TINY: Shape = { headDim: 64, group: 2, nLayers: 2, nKvHeads: 2 };
+
+/** Comma-separated, one plan a line; a budget of 0 stands for methods that have none. */
+export function planTable(): string {
+  const fields = Object.keys(PLAN.unpack(packPlan(DENSE)));
+  const lines = [["shape", "context", "method", "budget", ...fields].join(",")];
+  const add = (name: string, method: string, budget: number, input: Omit<PlanInput, "tokenBudget" | "set">) => {
+    const plan = findMethod(method).plan({ ...input, tokenBudget: budget, set: {} });
+    const numbers = Object.values(PLAN.unpack(packPlan(plan)));
+    lines.push([name, input.promptTokens, method, method === "full" ? 0 : budget, ...numbers].join(","));
+  };
+  for (const { name } of methods) add("tiny", name, 48, { ...TINY, promptTokens: 160, newTokens: 8 });
+  for (let promptTokens = 2048; promptTokens <= 131_072; promptTokens *= 2) {
+    const input = { ...LLAMA_8B, promptTokens, newTokens: 128 };
+    add("llama-8b", "full", 256, input);
+    for (const budget of [256, 512, 1024, 2048]) add("llama-8b", "rocketkv", budget, input);
+  }
+  return lines.join("\n") + "\n";
+}
+
+if (import.meta.main) await Deno.writeTextFile(new URL("plans.csv", import.meta.url), planTable());
