@@ -99,7 +99,8 @@ class DecodeStep {
   /// Whether the step hands nothing to the host: no trace, no lists to be counted, no positions to be searched.
   bool repeatable() const {
     return std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* s) {
-      return s->options.trace != 0 || (s->plan.select != RKV_SELECT_ALL && s->plan.rank == RKV_RANK_PER_HEAD) ||
+      const bool counted = s->plan.rank == RKV_RANK_PER_HEAD || s->plan.whole_pages != 0;
+      return s->options.trace != 0 || (s->plan.select != RKV_SELECT_ALL && counted) ||
              (c_.sliding_window > 0 && s->n_tokens() >= c_.sliding_window);
     });
   }

@@ -8,7 +8,7 @@
 
 #include <cfloat>
 
-#include "gpu/cache_view.cuh"
+#include "gpu/attend_rows.cuh"
 #include "gpu/kv_piece.cuh"
 #include "gpu/reduce.cuh"
 
@@ -56,30 +56,6 @@ __device__ __forceinline__ float reduce_scatter(const float (&value)[kValues]) {
     return reduce_scatter<kBit>(half);
   }
 }
-
-/// Finds the rows of ascending slots.
-class RowCursor {
- public:
-  __device__ RowCursor(const CacheView& cache, int slot) : next_(cache.find_run(slot)), run_(*next_) {}
-  /// Of the row of `slot`, in rows from the start of its run.
-  __device__ __forceinline__ int seek(int slot) {
-    while (slot >= run_.end) run_ = *++next_;
-    return slot - run_.begin;
-  }
-  __device__ __forceinline__ const uint8_t* k() const { return run_.k; }
-  __device__ __forceinline__ const uint8_t* v() const { return run_.v; }
-
- private:
-  const SlotRun* next_;
-  SlotRun run_;
-};
-
-/// Tokens [begin, end) of a list; token t is slots[t], or slot t without a list.
-struct TokenRange {
-  const int32_t* slots;
-  int begin, end;
-  __device__ __forceinline__ int slot(int token) const { return slots != nullptr ? slots[token] : token; }
-};
 
 /// Scores are in base 2 and scaled: q comes multiplied by log2(e) / sqrt(d).
 template <class Shape>

@@ -4,7 +4,8 @@
 //
 // Angles reach 10^5 radians, where f32 knows a position only to 1/100: they are f64, as on the CPU.
 //
-// Launch: grid ceil(n * pairs / 128), block 128, one thread per pair. CPU reference: cpu/vector.cpp.
+// Launch: grid (ceil(n * pairs / 128), 2 for cos and sin), block 128, one thread per element. CPU reference:
+// cpu/vector.cpp.
 #include "gpu/kernels.h"
 
 namespace rkv::gpu {
@@ -25,8 +26,8 @@ __global__ void rope_table_kernel(const RopeTableParams* params) {
   const int at = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   if (at >= p.n * p.pairs) return;
   const double angle = p.positions[at / p.pairs] * p.inv_freq[at % p.pairs];
-  const float c = static_cast<float>(cos(angle) * p.factor), s = static_cast<float>(sin(angle) * p.factor);
-  reinterpret_cast<float2*>(p.table)[at] = make_float2(c, s);
+  const bool sine = blockIdx.y == 1;
+  p.table[int64_t{2} * at + sine] = static_cast<float>((sine ? sin(angle) : cos(angle)) * p.factor);
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ void rope_table(Launcher& launcher, const int32_t* positions, int n, const doubl
                                n,
                                pairs,
                                factor};
-  launcher.run(rope_table_kernel, (n * pairs + kThreads - 1) / kThreads, kThreads, 0, params);
+  const dim3 grid(static_cast<unsigned>((n * pairs + kThreads - 1) / kThreads), 2);
+  launcher.run(rope_table_kernel, grid, kThreads, 0, params);
 }
 
 }  // namespace rkv::gpu

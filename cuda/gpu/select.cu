@@ -57,7 +57,7 @@ __device__ bool is_last(unsigned* ticket, int blocks) {
 }
 
 template <class Scorer>
-__global__ void __launch_bounds__(kSelectThreads) select_kernel(const SelectParams* params) {
+__global__ void __launch_bounds__(kSelectThreads, 1) select_kernel(const SelectParams* params) {
   RKV_DYNAMIC_SHARED(memory);
   RKV_SHARED(QueryShared, query, [1]);
   RKV_SHARED(ChooseShared, shared, [1]);
