@@ -1,6 +1,6 @@
-# The CUDA backend. nvcc from PATH, else the one that `make cuda` has fetched; without either the library is CPU only.
+# The CUDA backend: part of the library with CUDA=1, or once `make cuda` has fetched a compiler; else it is CPU only.
 FETCHED_NVCC := .tools/cuda/nvidia/cu13/bin/nvcc
-NVCC         := $(or $(shell command -v nvcc),$(if $(wildcard .tools/cuda.stamp),$(FETCHED_NVCC)))
+NVCC         := $(if $(or $(CUDA),$(wildcard .tools/cuda.stamp)),$(or $(shell command -v nvcc),$(FETCHED_NVCC)))
 
 # sm_80 code runs on all 8.x, sm_90 on 9.x, and the driver compiles PTX for what comes later.
 GENCODE   := $(foreach arch,80 90,-gencode arch=compute_$(arch),code=sm_$(arch)) -gencode arch=compute_90,code=compute_90
@@ -31,7 +31,7 @@ $(OBJ)/gpu/%.o: cuda/gpu/% $(wildcard .tools/cuda.stamp)
 # A second make sees the nvcc that the first one fetched.
 .PHONY: cuda cuda-report gpu-tests
 cuda: $(if $(shell command -v nvcc),,.tools/cuda.stamp)
-	@$(MAKE) lib
+	@$(MAKE) lib CUDA=1
 
 cuda-report: cuda
 	python3 scripts/cuda_report.py docs/results/cuda_kernels.md $(filter %.cu.o,$(GPU_OBJECTS))
