@@ -87,15 +87,15 @@ __global__ void __launch_bounds__(kGemmThreads, 2) linear_gemm_kernel(const Gemm
   const auto w_tile = [&](int stage) { return BfTile{x_tile(stage).chunks + kTokens * kChunks}; };
   WeightTile<Format> weights;
   const auto fetch = [&](int stage, int from) {
-    copy_tile<kTokens>(x_tile(stage), p.x, first_token, p.n, p.stride, from);
+    copy_tile<kTokens>(x_tile(stage), reinterpret_cast<const uint4*>(p.x), first_token, p.n, p.stride / kChunk, from);
     weights.fetch(target.weight, w_tile(stage), first_row, from);
     cp_async_commit();
   };
 
   fetch(0, 0);
   weights.store(w_tile(0));
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const int token = warp / 4 * (kTokens / 2), row = warp % 4 * (kTileRows / 4);
+  const Index lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const Index token = warp / 4 * (kTokens / 2), row = warp % 4 * (kTileRows / 4);
   float sums[kM][kN][4] = {};
   for (int from = 0, stage = 0; from < p.cols; from += kTileCols, stage ^= 1) {
     cp_async_wait<0>();
@@ -110,7 +110,8 @@ __global__ void __launch_bounds__(kGemmThreads, 2) linear_gemm_kernel(const Gemm
   for (int m = 0; m < kM; m++) {
 #pragma unroll
     for (int n = 0; n < kN; n++) {
-      const int t = first_token + token + 16 * m + lane / 4, r = first_row + row + 8 * n + lane % 4 * 2;
+      const int t = first_token + static_cast<int>(token + 16 * m + lane / 4);
+      const int r = first_row + static_cast<int>(row + 8 * n + lane % 4 * 2);
       write_pair(target, p.n, t, r, sums[m][n][0], sums[m][n][1]);
       write_pair(target, p.n, t + 8, r, sums[m][n][2], sums[m][n][3]);
     }

@@ -15,25 +15,32 @@ constexpr int kThreadsPerRow = kGemmThreads / kTileRows;  // that unpack weights
 
 static_assert(kThreadsPerRow * kBlock == kTileCols);
 
+// Positions inside a block are unsigned: their divisions are shifts.
+using Index = unsigned;
+
 /// [rows, kTileCols] of bf16. The chunks of a row are permuted, so that eight rows' chunks of one column, which
-/// ldmatrix reads at once, lie in different banks.
+/// ldmatrix reads at once, lie in different banks. Adding a multiple of eight rows does not change the permutation.
 struct BfTile {
   uint4* chunks;
-  __device__ __forceinline__ uint4* at(int row, int chunk) const {
+  __device__ __forceinline__ uint4* at(Index row, Index chunk) const {
     return chunks + row * kChunks + (chunk ^ (row % kChunks));
   }
 };
 
-/// Start copying columns [from, from + kTileCols) of rows [first, first + kRows), zeros outside of n rows of `stride`
-/// numbers, both multiples of kChunk. All threads.
+/// Start copying columns [from, from + kTileCols) of rows [first, first + kRows) of a matrix of n rows of `row_chunks`
+/// chunks. Past the ends are the last row and chunk again: columns meet zeros of x, rows make sums that nobody asked
+/// for. All threads.
 template <int kRows>
-__device__ __forceinline__ void copy_tile(BfTile tile, const bf16* rows, int first, int n, int64_t stride, int from) {
+__device__ __forceinline__ void copy_tile(BfTile tile, const uint4* matrix, int first, int n, int row_chunks,
+                                          int from) {
+  constexpr int kStep = kGemmThreads / kChunks;
+  const int row = static_cast<int>(threadIdx.x / kChunks), chunk = static_cast<int>(threadIdx.x % kChunks);
+  const int column = min(from / kChunk + chunk, row_chunks - 1);
+  uint4* to = tile.at(row, chunk);
 #pragma unroll
-  for (int i = 0; i < kRows * kChunks / kGemmThreads; i++) {
-    const int at = static_cast<int>(threadIdx.x) + i * kGemmThreads, row = at / kChunks, chunk = at % kChunks;
-    const int k = from + kChunk * chunk;
-    const bool valid = first + row < n && k < stride;
-    cp_async<16>(tile.at(row, chunk), valid ? rows + (first + row) * stride + k : rows, valid);
+  for (int i = 0; i < kRows / kStep; i++) {
+    const auto line = static_cast<uint32_t>(min(first + row + kStep * i, n - 1));
+    cp_async<16>(to + kStep * kChunks * i, matrix + (line * static_cast<uint32_t>(row_chunks) + column));
   }
 }
 
@@ -41,18 +48,18 @@ __device__ __forceinline__ void copy_tile(BfTile tile, const bf16* rows, int fir
 template <class Format>
 class WeightTile {
  public:
-  /// Thread 2 * row + i takes block i of a row. Rows past the end are the last one again.
+  /// Thread 2 * row + i takes block i of a row. Past the ends are the last row and block again: they meet zeros of x,
+  /// or make sums that nobody asked for.
   __device__ __forceinline__ void fetch(const PackedWeight& w, BfTile, int first_row, int from) {
-    const int row = min(first_row + static_cast<int>(threadIdx.x) / kThreadsPerRow, w.rows - 1);
-    const int block = from / kBlock + static_cast<int>(threadIdx.x) % kThreadsPerRow;
-    valid_ = block < w.row_units;
-    at_ = w.at(row, block);
-    if (valid_) unit_ = Format::load(w, at_);
+    const int row = first_row + static_cast<int>(threadIdx.x / kThreadsPerRow);
+    const int block = from / kBlock + static_cast<int>(threadIdx.x % kThreadsPerRow);
+    at_ = w.at(min(row, w.rows - 1), min(block, w.row_units - 1));
+    unit_ = Format::load(w, at_);
   }
   __device__ __forceinline__ void store(BfTile tile) const {
-    const int row = static_cast<int>(threadIdx.x) / kThreadsPerRow;
-    const int first_chunk = static_cast<int>(threadIdx.x) % kThreadsPerRow * (kBlock / kChunk);
-    const Scales scales = valid_ ? Format::scales(unit_, at_) : Scales{};
+    const Index row = threadIdx.x / kThreadsPerRow;
+    const Index first_chunk = threadIdx.x % kThreadsPerRow * (kBlock / kChunk);
+    const Scales scales = Format::scales(unit_, at_);
 #pragma unroll
     for (int c = 0; c < kBlock / kChunk; c++) {
       const float4 a = Format::values(unit_, 2 * c, scales), b = Format::values(unit_, 2 * c + 1, scales);
@@ -62,46 +69,40 @@ class WeightTile {
   }
 
  private:
-  typename Format::Unit unit_ = {};
-  uint32_t at_ = 0;
-  bool valid_ = false;
+  typename Format::Unit unit_;
+  uint32_t at_;
 };
 
 template <>
 class WeightTile<Plain<bf16>> {
  public:
   __device__ __forceinline__ void fetch(const PackedWeight& w, BfTile tile, int first_row, int from) {
-    copy_tile<kTileRows>(tile, reinterpret_cast<const bf16*>(w.plane[kCodes]), first_row, w.rows,
-                         int64_t{kChunk} * w.row_units, from);
+    copy_tile<kTileRows>(tile, reinterpret_cast<const uint4*>(w.plane[kCodes]), first_row, w.rows, w.row_units, from);
   }
   __device__ __forceinline__ void store(BfTile) const {}
 };
 
-/// Four 8 x 8 matrices as A or B fragments of a 16 x 16 piece at (row, chunk), see intrinsics.h.
-__device__ __forceinline__ void load_a(uint32_t (&a)[4], BfTile tile, int row, int chunk) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  ldmatrix_x4(a, tile.at(row + lane % 16, chunk + lane / 16));
-}
-/// b[0], b[1] for rows `row` to row + 7 of W, b[2], b[3] for the next eight.
-__device__ __forceinline__ void load_b(uint32_t (&b)[4], BfTile tile, int row, int chunk) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  ldmatrix_x4(b, tile.at(row + lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2));
-}
-
-/// sums[m][n] += a tile of x from row `token` times a tile of W from row `row`, in pieces of 16 x 8.
+/// sums[m][n] += a tile of x from row `token` times a tile of W from row `row`, both multiples of 16, in pieces of 16
+/// x 8. Fragments as in intrinsics.h: a lane's address is the same for all pieces but for a distance.
 template <int kM, int kN>
-__device__ __forceinline__ void multiply_tiles(BfTile x, BfTile w, int token, int row, float (&sums)[kM][kN][4]) {
+__device__ __forceinline__ void multiply_tiles(BfTile x, BfTile w, Index token, Index row, float (&sums)[kM][kN][4]) {
+  const Index lane = threadIdx.x % 32;
 #pragma unroll
-  for (int chunk = 0; chunk < kChunks; chunk += 2) {
-    uint32_t a[kM][4], b[kN / 2][4];
+  for (Index chunk = 0; chunk < kChunks; chunk += 2) {
+    const uint4* a_at = x.at(token + lane % 16, chunk + lane / 16);
+    const uint4* b_at = w.at(row + lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2);
+    uint32_t a[kM][4];
 #pragma unroll
-    for (int m = 0; m < kM; m++) load_a(a[m], x, token + 16 * m, chunk);
+    for (int m = 0; m < kM; m++) ldmatrix_x4(a[m], a_at + 16 * kChunks * m);
 #pragma unroll
-    for (int n = 0; n < kN / 2; n++) load_b(b[n], w, row + 16 * n, chunk);
+    for (int n = 0; n < kN; n += 2) {
+      uint32_t b[4];  // 16 rows of W
+      ldmatrix_x4(b, b_at + 8 * kChunks * n);
 #pragma unroll
-    for (int m = 0; m < kM; m++) {
-#pragma unroll
-      for (int n = 0; n < kN; n++) mma_bf16(sums[m][n], a[m], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
+      for (int m = 0; m < kM; m++) {
+        mma_bf16(sums[m][n], a[m], b[0], b[1]);
+        mma_bf16(sums[m][n + 1], a[m], b[2], b[3]);
+      }
     }
   }
 }

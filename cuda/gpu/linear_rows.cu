@@ -35,8 +35,8 @@ __device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearT
   constexpr int kStretch = kBlock * XTile<kTokens>::kMaxBlocks;
   RKV_DYNAMIC_SHARED(shared);
   const PackedWeight& w = target.weight;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  first_row += static_cast<int>(threadIdx.x) / kWarp * kRows;
+  const int lane = static_cast<int>(threadIdx.x % kWarp);
+  first_row += static_cast<int>(threadIdx.x / kWarp) * kRows;
   // Warps past the end do the last rows once more, for nothing.
   const int load_row = min(first_row, (w.rows - 1) / kRows * kRows);
   typename Format::Unit units[kRows], next[kRows];
@@ -60,7 +60,7 @@ __device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearT
       // Many tokens have work enough for other warps' loads to hide behind, but no registers to spare.
       const bool more = unit + kWarp < w.row_units;
       if (kTokens <= 2 && more) load_next(unit + kWarp);
-      add_units<Format>(units, w.at(load_row, unit), tile, unit * Format::kUnit - from, sums);
+      add_units<Format>(units, w.at(load_row, unit), tile, static_cast<unsigned>(unit * Format::kUnit - from), sums);
       if (kTokens > 2 && more) load_next(unit + kWarp);
     }
   }

@@ -33,7 +33,7 @@ struct XTile {
   }
 
   /// Number k of the stretch, a multiple of 4.
-  __device__ __forceinline__ float* at(int t, int k) const {
+  __device__ __forceinline__ float* at(int t, unsigned k) const {  // unsigned: divisions are shifts
     return x + k / kBlock * kBlockStride + kBlock * t + k % kBlock;
   }
 
@@ -52,7 +52,7 @@ struct XTile {
 /// Multiply-adds are written out, so that every instance does the same roundings.
 template <class Format, int kRows, int kTokens>
 __device__ __forceinline__ void add_units(const typename Format::Unit (&units)[kRows], uint32_t at,
-                                          const XTile<kTokens>& tile, int k, float (&sums)[kRows][kTokens]) {
+                                          const XTile<kTokens>& tile, unsigned k, float (&sums)[kRows][kTokens]) {
   Scales scales[kRows];
 #pragma unroll
   for (int r = 0; r < kRows; r++) scales[r] = Format::scales(units[r], at);
