@@ -11,6 +11,8 @@
 // where m is a multiple of d, and a rounding of 2^-24 * 2^bits * d elsewhere.
 #pragma once
 
+#include <type_traits>
+
 #include "gpu/intrinsics.h"
 #include "gpu/weight_layout.h"
 
@@ -32,7 +34,6 @@ struct Scales {
 /// f32, f16 and bf16 rows.
 template <class T>
 struct Plain {
-  static constexpr bool kQuantized = false;
   static constexpr int kUnit = 16 / static_cast<int>(sizeof(T));
   using Unit = uint4;
 
@@ -71,7 +72,6 @@ struct QuantUnit {
 /// Q8_0 to Q6_K.
 template <DType kType>
 struct Quant {
-  static constexpr bool kQuantized = true;
   static constexpr int kUnit = kBlock;
   using Unit = QuantUnit;
 
@@ -127,9 +127,8 @@ struct Quant {
   static constexpr bool kSuper = kType == RKV_Q4_K || kType == RKV_Q5_K;
   static constexpr bool kHasMin = kType == RKV_Q4_1 || kType == RKV_Q5_1;  // f16 like d
   static constexpr bool kTwoScales = kType == RKV_Q6_K;
-  static constexpr int kHighBits = kType == RKV_Q6_K                                             ? 2
-                                   : kType == RKV_Q5_0 || kType == RKV_Q5_1 || kType == RKV_Q5_K ? 1
-                                                                                                 : 0;
+  static constexpr bool kFiveBits = kType == RKV_Q5_0 || kType == RKV_Q5_1 || kType == RKV_Q5_K;
+  static constexpr int kHighBits = kType == RKV_Q6_K ? 2 : kFiveBits ? 1 : 0;
   static constexpr int kBits = 4 + kHighBits;
   static constexpr float kPower = 1 << kBits;
   /// m / d without a minimum: codes are centred, and values begin at one.

@@ -81,10 +81,14 @@ __device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearT
   target.y[static_cast<int64_t>(token) * w.rows + row] = mine;
 }
 
+/// Blocks of a multiprocessor that registers must allow: enough loads on their way.
 template <int kTokens>
-__global__ void __launch_bounds__(kRowsThreads, kTokens == 1   ? 4
-                                                : kTokens == 2 ? 3
-                                                               : 2) linear_rows_kernel(const RowsParams* params) {
+constexpr int kResident = kTokens == 1   ? 4
+                          : kTokens == 2 ? 3
+                                         : 2;
+
+template <int kTokens>
+__global__ void __launch_bounds__(kRowsThreads, kResident<kTokens>) linear_rows_kernel(const RowsParams* params) {
   const RowsParams& p = *params;
   const int groups = (p.n + kTokens - 1) / kTokens;
   const int tile = static_cast<int>(blockIdx.x) / groups, group = static_cast<int>(blockIdx.x) % groups;

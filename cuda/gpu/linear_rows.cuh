@@ -47,9 +47,8 @@ struct XTile {
   }
 };
 
-/// sums[r][t] += units[r] times x[t] for units that begin at number k of the tile; at: of the first one, which may
-/// stand for all, as rows have whole blocks.
-/// Multiply-adds are written out, so that every instance does the same roundings.
+/// sums[r][t] += units[r] times x[t] for units that begin at number k of the tile. `at` is the first one's and serves
+/// for all: only its place in eight blocks counts. Multiply-adds are written out, so that every instance rounds alike.
 template <class Format, int kRows, int kTokens>
 __device__ __forceinline__ void add_units(const typename Format::Unit (&units)[kRows], uint32_t at,
                                           const XTile<kTokens>& tile, unsigned k, float (&sums)[kRows][kTokens]) {

@@ -30,9 +30,13 @@ void read_codes(const BlockQ4_1& block, uint8_t* codes) { read_nibbles(block.q, 
 template <class Block>
 requires(sizeof(Block::high) == 4) void read_codes(const Block& block, uint8_t* codes) {
   read_nibbles(block.q, 16, codes);
-  uint32_t high;
+  uint32_t high, four;
   std::memcpy(&high, block.high, 4);
-  for (int i = 0; i < 32; i++) codes[i] |= (high >> i & 1) << 4;
+  for (int i = 0; i < 32; i += 4) {
+    std::memcpy(&four, codes + i, 4);
+    four |= ((high >> i & 15) * 0x00204081 & 0x01010101) << 4;  // the product spreads four bits over four bytes
+    std::memcpy(codes + i, &four, 4);
+  }
 }
 
 void read_codes(const BlockQ4_K& block, uint8_t* codes) {
@@ -64,11 +68,12 @@ void write_nibbles(const uint8_t* codes, uint8_t* codes_at) {
 /// kBits upper bits of 32 elements: element 4j + b of a word goes to bits 8b + kBits * j and up.
 template <int kBits>
 void write_high(const uint8_t* codes, uint8_t* high_at) {
-  constexpr int kElements = 32 / kBits;  // of a word
+  constexpr uint32_t kMask = 0x01010101 * ((1 << kBits) - 1);
   for (int w = 0; w < kBits; w++) {
-    uint32_t word = 0;
-    for (int e = 0; e < kElements; e++) {
-      word |= static_cast<uint32_t>(codes[kElements * w + e] >> 4) << (8 * (e % 4) + kBits * (e / 4));
+    uint32_t word = 0, four;
+    for (int j = 0; j < 8 / kBits; j++, codes += 4) {
+      std::memcpy(&four, codes, 4);
+      word |= (four >> 4 & kMask) << kBits * j;
     }
     std::memcpy(high_at + 4 * w, &word, 4);
   }

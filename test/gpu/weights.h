@@ -5,13 +5,13 @@
 
 namespace rkv::test {
 
-/// Every type of weights, with the most that a row's columns must be a multiple of.
+/// Every type of weights. All take rows of a multiple of 256.
 constexpr DType kAllTypes[] = {RKV_F32,  RKV_F16,  RKV_BF16, RKV_Q8_0, RKV_Q4_0, RKV_Q4_1,
                                RKV_Q5_0, RKV_Q5_1, RKV_Q4_K, RKV_Q5_K, RKV_Q6_K};
 
 class TestWeight {
  public:
-  /// Random bits as codes and scales, so that every bit of a block matters; numbers of about 1 or less.
+  /// Quantised blocks are random bits but for their f16 numbers, so that every bit matters and all numbers are finite.
   TestWeight(DType dtype, int rows, int cols, uint64_t seed);
 
   const Weight& mapped() const { return mapped_; }  // host, file order
