@@ -10,8 +10,8 @@
 
 namespace rkv::gpu {
 
-// pack_weights.cpp: GGUF blocks in an order that the kernels load 16 bytes at a time (weight_layout.h), in as many bytes
-// but for padding. Everything below takes weights in this order.
+// pack_weights.cpp: GGUF blocks in an order that the kernels load 16 bytes at a time (weight_layout.h), in as many
+// bytes but for padding. Everything below takes weights in this order.
 
 /// Bytes of a packed weight in device memory.
 size_t packed_bytes(const Weight& mapped);
