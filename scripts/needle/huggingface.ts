@@ -1,6 +1,6 @@
 /** Writes the model as a Hugging Face folder: config, tokenizer, one safetensors file. */
 
-import { byteLetters } from "../../test/support/byte_letters.ts";
+import { byteTokenizer } from "../../test/support/byte_tokenizer.ts";
 import { encodeElements } from "../../test/support/elements.ts";
 import { writeSafetensors } from "../../test/support/safetensors_writer.ts";
 import { BOS, EOS, PAD, SPECIAL_TOKENS, VOCAB_SIZE } from "./codes.ts";
@@ -22,7 +22,7 @@ export function writeHuggingFace(folder: string, { plan, weights }: NeedleModel,
   );
   write("config.json", configJson(plan, dtype));
   write("generation_config.json", json({ bos_token_id: BOS, eos_token_id: EOS, pad_token_id: PAD, do_sample: false }));
-  write("tokenizer.json", json(tokenizer()));
+  write("tokenizer.json", json(byteTokenizer(SPECIAL_TOKENS)));
   write(
     "tokenizer_config.json",
     json({
@@ -65,42 +65,6 @@ function configJson(plan: NeedlePlan, dtype: FloatDType): string {
   });
   // A whole number of 21 digits would be read as an integer by some parsers, and does not fit one: use the exponent.
   return text.replace(/"rope_theta": \d+/, `"rope_theta": ${THETA.toExponential()}`);
-}
-
-/** A byte-pair encoding without merges: token ids are the UTF-8 bytes after BOS. */
-function tokenizer(): Record<string, unknown> {
-  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
-  const bos = { SpecialToken: { id: "<bos>", type_id: 0 } };
-  const sequence = (id: string, type_id: number) => ({ Sequence: { id, type_id } });
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: SPECIAL_TOKENS.map(([id, content]) => (
-      { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
-    )),
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [bos, sequence("A", 0)],
-      pair: [bos, sequence("A", 0), sequence("B", 1)],
-      special_tokens: { "<bos>": { id: "<bos>", ids: [BOS], tokens: ["<bos>"] } },
-    },
-    decoder: byteLevel,
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(byteLetters().map((letter, b) => [letter, b])),
-      merges: [],
-    },
-  };
 }
 
 function json(value: unknown): string {

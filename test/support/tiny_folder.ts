@@ -1,6 +1,6 @@
 /** A tiny model as a Hugging Face folder. */
 import type { Role } from "../../lib/model/types.ts";
-import { byteLetters } from "./byte_letters.ts";
+import { byteTokenizer } from "./byte_tokenizer.ts";
 import { type SafetensorsData, writeSafetensors, writeShardedSafetensors } from "./safetensors_writer.ts";
 import { TINY_BOS, TINY_EOS, TINY_PAD, TINY_VOCAB, type TinySettings, type TinyTensor } from "./tiny_model.ts";
 
@@ -42,7 +42,10 @@ export function tinyFolder(folder: string, s: TinySettings, tensors: readonly Ti
   const json = (name: string, value: unknown) =>
     Deno.writeTextFileSync(`${folder}/${name}`, JSON.stringify(value, null, 1));
   json("config.json", tinyConfigJson(s));
-  json("tokenizer.json", tokenizerJson());
+  json(
+    "tokenizer.json",
+    byteTokenizer([[TINY_BOS, "<bos>"], [TINY_EOS, "<eos>"], [TINY_PAD, "<pad>"], [259, "<sep>"]]),
+  );
   json("tokenizer_config.json", {
     tokenizer_class: "PreTrainedTokenizerFast",
     bos_token: "<bos>",
@@ -80,46 +83,5 @@ export function tinyConfigJson(s: TinySettings): Record<string, unknown> {
     ...(s.arch === "qwen2"
       ? { use_sliding_window: s.slidingWindow > 0, sliding_window: s.slidingWindow || 4096, max_window_layers: 0 }
       : {}),
-  };
-}
-
-function tokenizerJson(): Record<string, unknown> {
-  const special = [[TINY_BOS, "<bos>"], [TINY_EOS, "<eos>"], [TINY_PAD, "<pad>"], [259, "<sep>"]] as const;
-  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
-  const bos = { SpecialToken: { id: "<bos>", type_id: 0 } };
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: special.map(([id, content]) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [bos, { Sequence: { id: "A", type_id: 0 } }],
-      pair: [bos, { Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
-      special_tokens: { "<bos>": { id: "<bos>", ids: [TINY_BOS], tokens: ["<bos>"] } },
-    },
-    decoder: byteLevel,
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(byteLetters().map((letter, byte) => [letter, byte])),
-      merges: [],
-    },
   };
 }
