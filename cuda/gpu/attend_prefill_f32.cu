@@ -72,7 +72,7 @@ __device__ void load_values(const CacheView& cache, int slot, int end, int dim, 
 }
 
 template <int kPanels>
-__global__ void __launch_bounds__(kTileThreads) attend_prefill_f32_kernel(const PrefillParams* params) {
+__global__ void __launch_bounds__(kTileThreads, 1) attend_prefill_f32_kernel(const PrefillParams* params) {
   RKV_SHARED(Shared, shared);
   const PrefillParams& p = *params;
   const int head = blockIdx.x, first_row = p.first_row(kTileRows), d = p.d;
