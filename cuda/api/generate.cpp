@@ -24,27 +24,37 @@ void check_sampler(const rkv_sampler& s) {
   if (s.repeat_last_n < 0) fail(RKV_E_ARG, "sampler: repeat_last_n must be >= 0: current value is %d", s.repeat_last_n);
 }
 
+std::span<const rkv_plan> given_plans(const rkv_plan* plans, int32_t n_plans) {
+  if (plans == nullptr) return {};
+  if (n_plans < 1) fail(RKV_E_ARG, "n_plans must be >= 1: found %d", n_plans);
+  const std::span all(plans, static_cast<size_t>(n_plans));
+  for (const rkv_plan& plan : all) checked_struct(&plan, "plan");
+  return all;
+}
+
 void give_logits(const Session& session, float* out) {
   session.model.ops().download(out, session.logits->as(), session.logits->bytes());
 }
 
 }  // namespace
 
-int32_t rkv_prefill(uint64_t session, const int32_t* tokens, int32_t n_tokens, const rkv_plan* plan,
+int32_t rkv_prefill(uint64_t session, const int32_t* tokens, int32_t n_tokens, const rkv_plan* plans, int32_t n_plans,
                     rkv_compress_report* out_report, rkv_progress* progress, rkv_error* err) {
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
     if (n_tokens < 0) fail(RKV_E_ARG, "n_tokens must be >= 0: found %d", n_tokens);
     if (n_tokens > 0) required(tokens, "tokens");
-    prefill(use.only(), std::span(tokens, static_cast<size_t>(n_tokens)), optional_struct(plan, "plan"),
+    prefill(use.only(), std::span(tokens, static_cast<size_t>(n_tokens)), given_plans(plans, n_plans),
             optional_struct(out_report, "report"), optional_struct(progress, "progress"));
   });
 }
 
-int32_t rkv_compress(uint64_t session, const rkv_plan* plan, rkv_compress_report* out_report, rkv_error* err) {
+int32_t rkv_compress(uint64_t session, const rkv_plan* plans, int32_t n_plans, rkv_compress_report* out_report,
+                     rkv_error* err) {
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
-    compress(use.only(), checked_struct(plan, "plan"), optional_struct(out_report, "report"));
+    required(plans, "plans");
+    compress(use.only(), given_plans(plans, n_plans), optional_struct(out_report, "report"));
   });
 }
 

@@ -27,8 +27,9 @@ Buffer vote_slots(const Session& session, const LayerCache& cache, const rkv_pla
   for (int h = 0; h < c.n_kv_heads; h++) {
     float* head_score = score.as<float>() + static_cast<size_t>(h) * n;
     const float* q = queries + static_cast<size_t>(n_queries - window) * q_stride + static_cast<size_t>(h) * group * d;
-    votes.push_back({cache.head(h, false), q, q_stride, window, c.sliding_window, head_score});
-    choices.push_back({head_score, n, keep, plan.sinks, plan.pool, plan.pool_width,
+    votes.push_back(
+        {cache.head(h, false), q, q_stride, window, c.sliding_window, n, VoteSum::kGroup, false, head_score, nullptr});
+    choices.push_back({head_score, n, keep, plan.sinks, plan.pool, plan.pool_width, plan.tie_by_position != 0,
                        slots.as<int32_t>() + static_cast<size_t>(h) * plan.keep});
   }
   ops.vote(votes, group, d, session.shape.kv);
@@ -60,10 +61,9 @@ Buffer recent_slots(const Session& session, const LayerCache& cache, const rkv_p
 void compress_layer(Session& session, int layer, const rkv_plan& plan, const float* queries, int n_queries) {
   LayerCache& cache = session.layers[static_cast<size_t>(layer)].cache;
   cache.clear_selection();
-  if (layer_is_dense(plan, layer)) return;
   if (plan.evict != RKV_EVICT_NONE && cache.slots() > plan.keep) {
-    const Buffer slots = plan.evict == RKV_EVICT_SNAPKV ? vote_slots(session, cache, plan, queries, n_queries)
-                                                        : recent_slots(session, cache, plan);
+    const Buffer slots = plan.evict == RKV_EVICT_SCORE ? vote_slots(session, cache, plan, queries, n_queries)
+                                                       : recent_slots(session, cache, plan);
     if (plan.keep_history != 0) {
       cache.set_index(session.model, session.shape, slots.as<int32_t>(), plan.keep);
     } else {
@@ -83,16 +83,16 @@ void report_cache(const Session& session, rkv_compress_report* report) {
   report->bytes_aux = session.aux_bytes();
 }
 
-void compress(Session& session, const rkv_plan& plan, rkv_compress_report* report) {
+void compress(Session& session, std::span<const rkv_plan> plans, rkv_compress_report* report) {
   if (session.state != SessionState::kPrefilled) fail(RKV_E_STATE, "cannot compress: the session is not prefilled");
-  check_plan(plan, session.model.config.head_dim);
+  check_plans(plans, session.model.config);
   const Stopwatch watch;
   const std::vector<LayerState> before = session.layers;  // shares the blocks; put back if memory runs out half way
   if (report != nullptr) report->bytes_before = session.kv_bytes();
   try {
     for (int l = 0; l < session.model.config.n_layers; l++) {
       const Buffer* queries = session.layers[static_cast<size_t>(l)].queries.get();
-      compress_layer(session, l, plan, queries->as<float>(), session.n_queries);
+      compress_layer(session, l, plan_of_layer(plans, l), queries->as<float>(), session.n_queries);
     }
   } catch (...) {
     session.layers = before;
@@ -100,7 +100,7 @@ void compress(Session& session, const rkv_plan& plan, rkv_compress_report* repor
   }
   for (LayerState& layer : session.layers) layer.queries = nullptr;
   session.n_queries = 0;
-  session.plan = plan;
+  session.plans.assign(plans.begin(), plans.end());
   session.state = SessionState::kReady;
   session.stats.compress_ns += watch.elapsed_ns();
   if (report != nullptr) report_cache(session, report);

@@ -9,7 +9,7 @@ namespace rkv {
 void compress_layer(Session& session, int layer, const rkv_plan& plan, const float* queries, int n_queries);
 
 /// PREFILLED -> READY.
-void compress(Session& session, const rkv_plan& plan, rkv_compress_report* report);
+void compress(Session& session, std::span<const rkv_plan> plans, rkv_compress_report* report);
 
 /// Fill kept_min, kept_max, bytes_after and bytes_aux.
 void report_cache(const Session& session, rkv_compress_report* report);

@@ -39,10 +39,14 @@ class DecodeStep {
     size_t list_elements = 0, lists = 0;
     for (Session* s : sessions_) {
       for (LayerState& layer : s->layers) layer.cache.reserve(model_, s->shape, 1, 0);
-      if (s->plan.select != RKV_SELECT_ALL) {
-        lists += static_cast<size_t>(c_.n_kv_heads) * n_lists(*s);
-        list_elements += static_cast<size_t>(c_.n_kv_heads) * n_lists(*s) * list_capacity(*s);
+      size_t session_lists = 0, session_elements = 0;  // of the layer that needs most: layers take turns
+      for (int l = 0; l < c_.n_layers; l++) {
+        if (s->plan(l).select == RKV_SELECT_ALL) continue;
+        const size_t layer_lists = static_cast<size_t>(c_.n_kv_heads) * n_lists(s->plan(l));
+        session_lists = std::max(session_lists, layer_lists);
+        session_elements = std::max(session_elements, layer_lists * list_capacity(*s, s->plan(l)));
       }
+      lists += session_lists, list_elements += session_elements;
       logits_.push_back(std::make_shared<const Buffer>(ops_, sizeof(float) * c_.vocab_size));
     }
     selected_ = Buffer(ops_, sizeof(int32_t) * std::max<size_t>(list_elements, 1));
@@ -93,15 +97,16 @@ class DecodeStep {
     write_logits(x);
   }
 
-  int n_lists(const Session& s) const { return s.plan.rank == RKV_RANK_PER_HEAD ? model_.group() : 1; }
-  static int list_capacity(const Session& s) { return std::min(s.plan.top_k, s.n_tokens() + 1); }
+  int n_lists(const rkv_plan& plan) const { return plan.rank == RKV_RANK_PER_HEAD ? model_.group() : 1; }
+  static int list_capacity(const Session& s, const rkv_plan& plan) { return std::min(plan.top_k, s.n_tokens() + 1); }
 
   /// Whether the step hands nothing to the host: no trace, no lists to be counted, no positions to be searched.
   bool repeatable() const {
     return std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* s) {
-      const bool counted = s->plan.rank == RKV_RANK_PER_HEAD || s->plan.whole_pages != 0;
-      return s->options.trace != 0 || (s->plan.select != RKV_SELECT_ALL && counted) ||
-             (c_.sliding_window > 0 && s->n_tokens() >= c_.sliding_window);
+      const bool counted = std::any_of(s->plans.begin(), s->plans.end(), [](const rkv_plan& plan) {
+        return plan.select != RKV_SELECT_ALL && (plan.rank == RKV_RANK_PER_HEAD || plan.whole_pages != 0);
+      });
+      return s->options.trace != 0 || counted || (c_.sliding_window > 0 && s->n_tokens() >= c_.sliding_window);
     });
   }
 
@@ -112,8 +117,9 @@ class DecodeStep {
       Session& s = *sessions_[i];
       LayerCache& cache = s.layers[static_cast<size_t>(l)].cache;
       const int from = cache.candidates();
-      appends_.push_back(cache.append(model_, s.shape, act_.k + i * cols, act_.v + i * cols, positions_[i], 1));
-      if (s.plan.step_keep > 0 && !layer_is_dense(s.plan, l)) cache.drop_oldest(s.plan.sinks, s.plan.step_keep);
+      cache.append(model_, s.shape, act_.k + i * cols, act_.v + i * cols, positions_[i], 1, &appends_);
+      const rkv_plan& plan = s.plan(l);
+      if (plan.step_keep > 0) cache.drop_oldest(plan.sinks, plan.step_keep);
       cache.collect_pages(from, &pages_);
     }
     ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n_, rope_.as<float>(), appends_, pages_);
@@ -127,19 +133,19 @@ class DecodeStep {
     for (size_t i = 0; i < sessions_.size(); i++) {
       Session& s = *sessions_[i];
       const LayerCache& cache = s.layers[static_cast<size_t>(l)].cache;
-      const bool may_select = s.plan.select != RKV_SELECT_ALL && !layer_is_dense(s.plan, l);
+      const rkv_plan& plan = s.plan(l);
       for (int h = 0; h < c_.n_kv_heads; h++) {
         DecodeHead head = {};
         head.cache = cache.head(h, true);
         head.bounds = cache.bounds(h);
         head.q = act_.q + (i * c_.n_kv_heads + h) * head_floats;
         head.out = act_.attended + (i * c_.n_kv_heads + h) * head_floats;
-        head.plan = &s.plan;
+        head.plan = &plan;
         head.first = first_visible(cache, h, positions_[i]);
-        head.select = may_select && head.cache.candidates() - head.first > s.plan.top_k;
-        if (s.plan.select != RKV_SELECT_ALL) {
+        head.select = plan.select != RKV_SELECT_ALL && head.cache.candidates() - head.first > plan.top_k;
+        if (plan.select != RKV_SELECT_ALL) {
           head.selected = list, head.n_selected = count;
-          list += static_cast<size_t>(n_lists(s)) * list_capacity(s), count += n_lists(s);
+          list += static_cast<size_t>(n_lists(plan)) * list_capacity(s, plan), count += n_lists(plan);
         }
         heads_.push_back(head);
       }
@@ -181,13 +187,13 @@ class DecodeStep {
     s.selected.resize(static_cast<size_t>(c_.n_layers) * c_.n_heads);
     const int group = model_.group();
     for (int g = 0; g < group; g++) {
-      const int list = head.select && s.plan.rank == RKV_RANK_PER_HEAD ? g : 0;
+      const int list = head.select && s.plan(l).rank == RKV_RANK_PER_HEAD ? g : 0;
       std::vector<int32_t> slots;
       if (head.select) {
         int32_t count;
         ops_.download(&count, head.n_selected + list, sizeof count);
         slots.resize(static_cast<size_t>(count));
-        ops_.download(slots.data(), head.selected + static_cast<size_t>(list) * s.plan.top_k,
+        ops_.download(slots.data(), head.selected + static_cast<size_t>(list) * s.plan(l).top_k,
                       sizeof(int32_t) * slots.size());
       } else if (head.cache.index != nullptr) {
         slots.resize(static_cast<size_t>(head.cache.n_index - head.first));

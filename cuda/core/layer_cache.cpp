@@ -23,29 +23,30 @@ void LayerCache::reserve(Model& model, const CacheShape& shape, int n, int ahead
   if (bounds_ != nullptr) reserve_pages(model.ops(), shape, bounds_->page_size, n);
 }
 
-Append LayerCache::append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position,
-                          int n) {
+void LayerCache::append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position,
+                        int n, std::vector<Append>* out) {
   reserve(model, shape, n, 0);
   Segment& last = segments_.back();
   KvBlock& block = *last.block;
-  Append rows = {};
-  rows.k = k, rows.v = v, rows.n = n, rows.kv = shape.kv;
-  rows.k_out = block.k(0, last.end), rows.v_out = block.v(0, last.end);
-  rows.head_stride = static_cast<size_t>(block.capacity) * shape.row_bytes();
-  rows.position_out = block.position(0, last.end);
-  rows.position_stride = block.capacity;
-  rows.first_position = first_position;
-  if (index_ != nullptr) {
-    rows.index_out = index_->slots.as<int32_t>() + index_->count;
-    rows.index_stride = index_->capacity;
-    rows.first_slot = slots_;
-    index_->count += n;
+  for (int h = 0; h < shape.n_kv_heads; h++) {
+    Append rows = {};
+    rows.k = k + static_cast<size_t>(h) * shape.head_dim, rows.v = v + static_cast<size_t>(h) * shape.head_dim;
+    rows.n = n, rows.kv = shape.kv;
+    rows.k_out = block.k(h, last.end), rows.v_out = block.v(h, last.end);
+    rows.position_out = block.position(h, last.end);
+    rows.first_position = first_position;
+    if (index_ != nullptr) {
+      rows.index_out = index_->slots.as<int32_t>() + static_cast<size_t>(h) * index_->capacity + index_->count;
+      rows.n_lists = 1;
+      rows.first_slot = slots_;
+    }
+    out->push_back(rows);
   }
+  if (index_ != nullptr) index_->count += n;
   last.end += n;
   block.filled = last.end;
   slots_ += n;
   refresh_runs();
-  return rows;
 }
 
 void LayerCache::refresh_runs() {

@@ -59,8 +59,9 @@ class LayerCache {
   /// Make room for n more slots, and for `ahead` that follow soon, so that append() of n cannot run out of memory.
   void reserve(Model& model, const CacheShape& shape, int n, int ahead);
   /// Take in n new tokens behind the others, at consecutive positions. k, v: device f32 [n, n_kv_heads, head_dim].
-  /// @return the rows to be written: the caller hands them to Ops::append() at once.
-  Append append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position, int n);
+  /// Adds the rows to be written to `rows`: the caller hands them to Ops::rotate_and_append() at once.
+  void append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position, int n,
+              std::vector<Append>* rows);
   /// Add the pages that hold candidates from `from` on to the work for Ops::build_bounds(); nothing without bounds.
   void collect_pages(int from, std::vector<PageWork>* work) const;
 

@@ -16,12 +16,23 @@
 
 namespace rkv {
 
-/// A stretch of one KV head's cache: `n` rows of K and V, each [d] of the session's KV dtype, contiguous.
+/// Quantised rows (KIVI, arXiv:2402.02750): x = code * scale + min. K has a scale and a min per dim and `group` tokens,
+/// V per token and `group` dims.
+struct KvCodes {
+  int32_t bits = 0;                   // 0: rows are not quantised
+  int32_t group = 0;                  // divides d and the run's n
+  const uint16_t* k_scale = nullptr;  // device f16 [n / group, 2 (scale, min), d]
+  const uint16_t* v_scale = nullptr;  // device f16 [n, 2 (scale, min), d / group]
+};
+
+/// A stretch of one KV head's cache: `n` rows of K and V, contiguous: [d] of the session's KV dtype, or with codes.bits
+/// d * bits / 8 bytes, the first dim in the lowest bits.
 struct Run {
   const void* k;            // device, [n, d]
   const void* v;            // device, [n, d]
-  const int32_t* position;  // device, [n], ascending over the whole cache
+  const int32_t* position;  // device, [n], ascending over the whole cache unless tokens are dropped by score at steps
   int32_t n;
+  KvCodes codes = {};
 };
 
 /// One KV head's cache: runs one after the other; slot s counts through them.
@@ -45,19 +56,20 @@ struct Bounds {
   int32_t page_size;
 };
 
-/// New tokens of one session in one layer, on their way into the cache.
+/// New tokens of one KV head in one layer, on their way into the cache. Calls take those of all KV heads of a session
+/// one after the other, in order.
 struct Append {
-  const float *k, *v;  // device [n, n_kv_heads, d]: rows of the k and v of rotate_and_append()
+  const float *k, *v;  // device: the head's first row in k and v of rotate_and_append(), n_kv_heads * d floats apart
   int32_t n;
   DType kv;
-  void *k_out, *v_out;      // device: row of KV head 0 for the first token; the others follow
-  size_t head_stride;       // bytes from the rows of a KV head to those of the next
-  int32_t* position_out;    // device, of KV head 0; they count up from first_position
-  int32_t position_stride;  // elements from a KV head to the next
+  void *k_out, *v_out;    // device [n, d]
+  int32_t* position_out;  // device [n]; they count up from first_position
   int32_t first_position;
-  int32_t* index_out;    // device, of KV head 0, or NULL without an index list; slots count up from first_slot
-  int32_t index_stride;  // elements from a KV head to the next
+  int32_t* index_out;    // device: end of the head's first index list, or NULL; slots count up from first_slot
+  int32_t n_lists;       // index lists of the head; all of them get the slots
+  int32_t index_stride;  // elements from a list to the next
   int32_t first_slot;
+  float* value_sum;  // device [d] or NULL; only with n = 1: the new V row is added to it
 };
 
 /// Pages of one KV head that have to be filled.
@@ -94,40 +106,107 @@ struct Projection {
   float* y;              // device [n, rows]
 };
 
-/// One KV head of one session in a decode step.
+/// One KV head of one session in a decode step, or with AGREE_HEAD one query head (then group = 1).
 struct DecodeHead {
   HeadCache cache;
-  Bounds bounds;   // PAGES only
-  const float* q;  // device [group, d], after RoPE
-  float* out;      // device [group, d]
+  Bounds bounds;         // PAGES only
+  const float* q;        // device [group, d], after RoPE
+  const float* q_sinks;  // device [group, d] or NULL: instead of q for candidates below n_sinks (shifted positions)
+  int32_t n_sinks;
+  float* out;  // device [group, d]
   const rkv_plan* plan;
   bool select;                // false: attend to all candidates from `first` on
   int32_t first;              // first candidate inside the sliding window, 0 without one
   int32_t* selected;          // device [n_lists, top_k]: chosen slots, ascending; n_lists = group for PER_HEAD, else 1
   int32_t* n_selected;        // device [n_lists]
+  const float* value_sum;     // device [d] or NULL: sum of V over all candidates (mean_value)
+  float* mass;                // device [group]: select() writes the estimated softmax weight of what it chose, attend()
+                              // mixes: mass * attention + (1 - mass) * mean V; NULL without value_sum
   int64_t score_read_bytes;   // out
   int64_t attend_read_bytes;  // out
   int64_t tokens_attended;    // out: distinct tokens
 };
 
-/// One KV head whose prompt tokens are voted on by the last `window` queries.
+/// How the scores of a group's query heads become what VoteHead::score holds.
+enum class VoteSum { kGroup, kMax, kHead };
+
+/// One KV head whose tokens are voted on by the queries of its last `window` slots.
 struct VoteHead {
   HeadCache cache;  // runs only
   const float* q;   // device [window, group, d] with `q_stride` floats from one token to the next
   int32_t q_stride;
   int32_t window;
   int32_t sliding_window;  // 0 = none
-  float* score;            // device [cache.n - window] out: softmax weights summed over window and group
+  int32_t n_scored;        // the first slots get a score: 1 .. cache.n
+  VoteSum sum;
+  bool add;          // score += instead of score =
+  float* score;      // device [n_scored], or [group, n_scored] for kHead: softmax weights summed over the window
+  float* diagonals;  // device [group, cache.n] or NULL: the weights summed by distance (query slot - key slot)
+};
+
+/// One KV head whose tokens are scored by what they are: no queries.
+struct KeyScoreHead {
+  HeadCache cache;  // runs only
+  int32_t n_scored;
+  int32_t kv_head;
+  float* score;  // device [n_scored]
+};
+
+/// One KV head whose tokens are scored by what future queries are expected to be (arXiv:2510.00636).
+struct ExpectedHead {
+  HeadCache cache;  // runs only
+  int32_t n_scored;
+  int32_t first;            // slots before it are left out of the softmax and score 0
+  const float* mean;        // device [group, d]: mean query, rotation included
+  const float* covariance;  // device [group, d, d] likewise, or NULL
+  bool max;                 // largest of the group instead of the mean
+  float* score;             // device [n_scored]
+};
+
+/// Scores of one KV head, with the V they belong to.
+struct ValueHead {
+  HeadCache cache;  // runs only
+  int32_t n_scored;
+  int32_t kv_head;
+  float* score;  // device [n_scored]
 };
 
 /// One KV head whose best tokens are to be found.
 struct KeepHead {
-  const float* score;  // device [n]: votes before pooling
+  const float* score;  // device [n]: before pooling
   int32_t n;
   int32_t keep;   // how many of the n
   int32_t sinks;  // the first ones that are always among them
   int32_t pool, pool_width;
+  bool tie_by_position;
   int32_t* kept;  // device [keep] out: ascending
+};
+
+/// One KV head that drops one token behind a decode step: the last row takes the place of the one with the lowest
+/// score.
+struct StepHead {
+  void *k, *v;        // device [n, d]: rows of the session's KV dtype
+  int32_t* position;  // device [n]
+  float* score;       // device [n]; heads that must drop the same token share it, and then `moves_score` is false
+  bool moves_score;   // the last score moves with its row
+  int32_t n;          // slots, the current token's last
+  int32_t sinks;      // positions below it are safe
+  int32_t newest;     // positions from it on are safe, too
+};
+
+/// Rows of one query head that see a list of slots in prefill.
+struct ListedRows {
+  HeadCache cache;   // index: ascending slots; row i of the call sees those up to cache.n - (rows of the call) + i
+  int32_t head;      // query head
+  int32_t first, n;  // rows of the call
+};
+
+/// One KV head's rows on their way into codes.
+struct QuantHead {
+  const void *k, *v;    // device [n, d] of the session's KV dtype
+  int32_t n;            // a multiple of codes.group
+  void *k_out, *v_out;  // device [n, d * bits / 8]
+  KvCodes codes;        // scales are written
 };
 
 struct SampleRequest {
@@ -181,7 +260,7 @@ class Ops {
                           float* table) = 0;
   /// Rotate q[n, n_heads, d] and k[n, n_kv_heads, d] in place, store K and V of every session in the KV dtype with
   /// their positions and slots, and rebuild the pages that new tokens fall into: all between the projections and
-  /// attention.
+  /// attention. With n_kv_heads = 0 only q is rotated.
   virtual void rotate_and_append(const RotateShape& shape, float* q, float* k, int n, const float* table,
                                  std::span<const Append> appends, std::span<const PageWork> pages) = 0;
   /// Causal attention of n new tokens, whose K and V are the last n slots of every cache.
@@ -193,12 +272,37 @@ class Ops {
   /// Exact attention over what was selected, or over all candidates; softmax over those only.
   virtual void attend(std::span<DecodeHead> heads, int group, int d, DType kv) = 0;
 
+  /// Drop one token of every head that has a droppable one; the caller shortens the caches by one slot.
+  virtual void evict_step(std::span<const StepHead> heads, int d, DType kv) = 0;
+
+  // sparse prefill
+  /// As attend_prefill() for rows that see only listed slots. q, out [n, n_heads, d].
+  virtual void attend_listed(const float* q, int n, std::span<const ListedRows> rows, int n_heads, int d, DType kv,
+                             float* out) = 0;
+  /// Products of mean queries and mean keys over blocks of 64 tokens: score[n_heads, row blocks, key blocks] (device).
+  /// The first query row is slot `first_slot`, a multiple of 64.
+  virtual void block_scores(const float* q, int n, int first_slot, std::span<const HeadCache> heads, int group, int d,
+                            DType kv, float* score) = 0;
+
   // compression
   virtual void vote(std::span<const VoteHead> heads, int group, int d, DType kv) = 0;
+  /// Scores of plan.score KEY_NORM, KEY_DIFF, LAG or RANDOM.
+  virtual void score_keys(std::span<const KeyScoreHead> heads, const rkv_plan& plan, int layer, int d, DType kv) = 0;
+  /// Add queries q[n, n_heads, d] (before RoPE) to sums: device f64 [n_heads, d + d * d], of q and of q q^T.
+  virtual void observe_queries(const float* q, int n, int n_heads, int d, double* sums) = 0;
+  virtual void expected_score(std::span<const ExpectedHead> heads, int group, int d, DType kv) = 0;
+  /// score = (score + epsilon) * |v|_2.
+  virtual void weigh_by_value(std::span<const ValueHead> heads, float epsilon, int d, DType kv) = 0;
+  /// score = mean over the group's query heads j of |W_o^(j) v|_1, W_o^(j) the head's d columns of wo[dim, n_heads *
+  /// d].
+  virtual void output_norms(std::span<const ValueHead> heads, const Weight& wo, int group, int d, DType kv) = 0;
   virtual void keep_best(std::span<const KeepHead> heads) = 0;
   /// Copy slots[n] (device, ascending) of a cache to k[n, d], v[n, d], position[n].
   virtual void gather(const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
                       int32_t* position) = 0;
+  /// sum[d] (device f32) = sum of V over the candidates of a head.
+  virtual void sum_values(const HeadCache& cache, int d, DType kv, float* sum) = 0;
+  virtual void quantise(std::span<const QuantHead> heads, int d, DType kv) = 0;
   /// Rebuild the pages that hold candidates [from, cache.candidates()) of every head.
   virtual void build_bounds(std::span<const PageWork> work, int d) = 0;
 

@@ -12,10 +12,10 @@ void range(const char* name, int value, int low, int high) {
 }
 
 void check_evict(const rkv_plan& p) {
-  range("evict", p.evict, RKV_EVICT_NONE, RKV_EVICT_RECENT);
+  range("evict", p.evict, RKV_EVICT_NONE, RKV_EVICT_SCORE);
   range("sinks", p.sinks, 0, INT32_MAX);
   range("step_keep", p.step_keep, 0, INT32_MAX);
-  if (p.evict == RKV_EVICT_SNAPKV) {
+  if (p.evict == RKV_EVICT_SCORE) {
     range("keep", p.keep, 1, INT32_MAX);
     range("window", p.window, 1, RKV_MAX_WINDOW);
     range("pool", p.pool, RKV_POOL_MAX, RKV_POOL_AVG);
@@ -66,10 +66,14 @@ rkv_plan dense_plan() {
   return plan;
 }
 
-void check_plan(const rkv_plan& plan, int head_dim) {
-  range("dense_layers", plan.dense_layers, 0, INT32_MAX);
-  check_evict(plan);
-  check_select(plan, head_dim);
+void check_plans(std::span<const rkv_plan> plans, const rkv_model_config& config) {
+  if (plans.size() != 1 && plans.size() != static_cast<size_t>(config.n_layers)) {
+    fail(RKV_E_ARG, "n_plans must be 1 or %d: found %zu", config.n_layers, plans.size());
+  }
+  for (const rkv_plan& plan : plans) {
+    check_evict(plan);
+    check_select(plan, config.head_dim);
+  }
 }
 
 }  // namespace rkv

@@ -19,14 +19,14 @@ constexpr int kDefaultChunk = 512;
 
 class Prefill {
  public:
-  Prefill(Session& session, std::span<const int32_t> tokens, const rkv_plan* plan, Progress& progress)
+  Prefill(Session& session, std::span<const int32_t> tokens, std::span<const rkv_plan> plans, Progress& progress)
       : s_(session),
         model_(session.model),
         ops_(session.model.ops()),
         c_(session.model.config),
         tokens_(tokens),
         n_(static_cast<int>(tokens.size())),
-        plan_(plan),
+        plans_(plans),
         progress_(progress),
         chunk_(std::min(session.options.chunk_tokens > 0 ? session.options.chunk_tokens : kDefaultChunk, n_)),
         n_queries_(std::min(n_, RKV_MAX_WINDOW)),
@@ -47,22 +47,22 @@ class Prefill {
       LayerState& layer = s_.layers[static_cast<size_t>(l)];
       layer.cache.clear_selection();  // prefill attends densely
       // Queries of one layer are enough when it is compressed at once; otherwise every layer keeps its own.
-      if (plan_ == nullptr || queries == nullptr) {
+      if (plans_.empty() || queries == nullptr) {
         queries = std::make_shared<const Buffer>(ops_, sizeof(float) * query_floats() * n_queries_);
       }
       run_layer(l, queries->as<float>());
-      layer.queries = plan_ == nullptr ? queries : nullptr;
-      if (plan_ != nullptr) {
+      layer.queries = plans_.empty() ? queries : nullptr;
+      if (!plans_.empty()) {
         const Stopwatch watch;
         full_bytes_ += layer.cache.kv_bytes();
-        compress_layer(s_, l, *plan_, queries->as<float>(), n_queries_);
+        compress_layer(s_, l, plan_of_layer(plans_, l), queries->as<float>(), n_queries_);
         compress_ns_ += watch.elapsed_ns();
       }
     }
     auto logits = std::make_shared<const Buffer>(ops_, sizeof(float) * c_.vocab_size);
     project_logits(model_, row(hidden_, n_ - 1, c_.dim), 1, logits->as<float>(), act_);
     s_.logits = std::move(logits);
-    s_.n_queries = plan_ == nullptr ? n_queries_ : 0;
+    s_.n_queries = plans_.empty() ? n_queries_ : 0;
   }
 
   int64_t compress_ns() const { return compress_ns_; }
@@ -77,9 +77,10 @@ class Prefill {
       float* x = row(hidden_, from, c_.dim);
       project_qkv(model_, l, x, n, act_);
       cache.reserve(model_, s_.shape, n, n_ - from - n);
-      const Append rows = cache.append(model_, s_.shape, act_.k, act_.v, positions_[static_cast<size_t>(from)], n);
+      std::vector<Append> rows;
+      cache.append(model_, s_.shape, act_.k, act_.v, positions_[static_cast<size_t>(from)], n, &rows);
       const float* table = rope_.as<float>() + static_cast<size_t>(from) * c_.rope_dims;
-      ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n, table, std::span(&rows, 1), {});
+      ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n, table, rows, {});
       keep_queries(from, n, queries);
       // Only the last token's output of the last layer is ever used.
       const int skip = last_layer ? (from + n == n_ ? n - 1 : n) : 0;
@@ -119,7 +120,7 @@ class Prefill {
   const rkv_model_config& c_;
   std::span<const int32_t> tokens_;
   const int n_;
-  const rkv_plan* plan_;
+  std::span<const rkv_plan> plans_;  // empty: keep the full cache
   Progress& progress_;
   const int chunk_;
   const int n_queries_;
@@ -140,13 +141,13 @@ void check_tokens(const Model& model, std::span<const int32_t> tokens) {
   }
 }
 
-void prefill(Session& session, std::span<const int32_t> tokens, const rkv_plan* plan, rkv_compress_report* report,
-             rkv_progress* progress_block) {
+void prefill(Session& session, std::span<const int32_t> tokens, std::span<const rkv_plan> plans,
+             rkv_compress_report* report, rkv_progress* progress_block) {
   if (tokens.empty()) fail(RKV_E_ARG, "cannot prefill: expected at least 1 token, found 0");
   if (tokens.size() > size_t{1} << 28)
     fail(RKV_E_ARG, "cannot prefill: expected at most 2^28 tokens, found %zu", tokens.size());
   check_tokens(session.model, tokens);
-  if (plan != nullptr) check_plan(*plan, session.model.config.head_dim);
+  if (!plans.empty()) check_plans(plans, session.model.config);
   const Stopwatch watch;
   Account& kv = session.model.kv;
   const int64_t others = kv.live - session.kv_bytes(), model_peak = kv.peak;
@@ -154,11 +155,11 @@ void prefill(Session& session, std::span<const int32_t> tokens, const rkv_plan* 
   const std::vector<LayerState> before = session.layers;  // shares the blocks; put back if the call fails
   Progress progress(progress_block);
   try {
-    Prefill work(session, tokens, plan, progress);
+    Prefill work(session, tokens, plans, progress);
     work.run();
     session.stats.compress_ns += work.compress_ns();
     session.stats.prefill_ns += watch.elapsed_ns() - work.compress_ns();
-    if (report != nullptr && plan != nullptr) report->bytes_before = work.full_bytes(), report_cache(session, report);
+    if (report != nullptr && !plans.empty()) report->bytes_before = work.full_bytes(), report_cache(session, report);
   } catch (...) {
     session.layers = before;
     kv.peak = std::max(kv.peak, model_peak);
@@ -167,8 +168,8 @@ void prefill(Session& session, std::span<const int32_t> tokens, const rkv_plan* 
   session.stats.kv_peak_bytes = std::max(session.stats.kv_peak_bytes, kv.peak - others);
   kv.peak = std::max(kv.peak, model_peak);
   session.tokens.insert(session.tokens.end(), tokens.begin(), tokens.end());
-  session.state = plan != nullptr ? SessionState::kReady : SessionState::kPrefilled;
-  if (plan != nullptr) session.plan = *plan;
+  session.state = !plans.empty() ? SessionState::kReady : SessionState::kPrefilled;
+  if (!plans.empty()) session.plans.assign(plans.begin(), plans.end());
 }
 
 }  // namespace rkv

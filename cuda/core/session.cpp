@@ -9,7 +9,7 @@ Session::Session(Model& m, const rkv_session_options& o)
     : model(m),
       options(o),
       shape{m.config.n_kv_heads, m.config.head_dim, static_cast<DType>(o.kv_dtype)},
-      plan(dense_plan()),
+      plans(1, dense_plan()),
       layers(static_cast<size_t>(m.config.n_layers)) {
   if (!m.finished()) fail(RKV_E_STATE, "the model is not finished");
   if (o.kv_dtype != RKV_BF16 && o.kv_dtype != RKV_F32) {
@@ -28,7 +28,7 @@ void Session::reset() {
   state = SessionState::kEmpty;
   tokens.clear();
   n_queries = 0;
-  plan = dense_plan();
+  plans.assign(1, dense_plan());
   layers.assign(layers.size(), {});
   logits = nullptr;
   selected.clear();

@@ -48,12 +48,13 @@ class Session {
   SessionState state = SessionState::kEmpty;
   std::vector<int32_t> tokens;  // token history; its length is the next position
   int n_queries = 0;            // tokens whose queries are kept for votes
-  rkv_plan plan;                // in force when READY
+  std::vector<rkv_plan> plans;  // in force when READY: one for all layers, or one per layer
   std::vector<LayerState> layers;
   SharedBuffer logits;                         // f32 [vocab_size] of the last token
   std::vector<std::vector<int32_t>> selected;  // trace: [n_layers * n_heads] positions of the last step
   rkv_session_stats stats = {};
 
+  const rkv_plan& plan(int layer) const { return plans[plans.size() == 1 ? 0 : static_cast<size_t>(layer)]; }
   int n_tokens() const { return static_cast<int>(tokens.size()); }
 };
 

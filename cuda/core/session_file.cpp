@@ -10,7 +10,7 @@ namespace rkv {
 namespace {
 
 constexpr char kMagic[8] = {'R', 'K', 'V', 'S', 'E', 'S', 'S', '\n'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 struct Header {
   char magic[8];
@@ -18,7 +18,7 @@ struct Header {
   uint32_t state;
   uint64_t fingerprint;
   rkv_session_options options;
-  rkv_plan plan;
+  int32_t n_plans;
   int32_t n_tokens;
   int32_t n_queries;
 };
@@ -99,10 +99,17 @@ void LayerCache::read(CheckedReader& file, Model& model, const CacheShape& shape
 void Session::save(const std::string& path) {
   AtomicWriter file(path);
   Ops& ops = model.ops();
-  Header header = {{},         kVersion, static_cast<uint32_t>(state), model.fingerprint(), options, plan,
-                   n_tokens(), n_queries};
+  Header header = {{},
+                   kVersion,
+                   static_cast<uint32_t>(state),
+                   model.fingerprint(),
+                   options,
+                   static_cast<int32_t>(plans.size()),
+                   n_tokens(),
+                   n_queries};
   std::copy(std::begin(kMagic), std::end(kMagic), header.magic);
   file.value(header);
+  file.write(plans.data(), sizeof(rkv_plan) * plans.size());
   file.write(tokens.data(), sizeof(int32_t) * tokens.size());
   file.value(static_cast<int32_t>(logits != nullptr));
   if (logits != nullptr) write_device(file, ops, logits->as(), logits->bytes());
@@ -132,9 +139,11 @@ std::unique_ptr<Session> Session::load(Model& model, const std::string& path) {
   auto session = std::make_unique<Session>(model, header.options);
   Ops& ops = model.ops();
   session->state = static_cast<SessionState>(header.state);
-  session->plan = header.plan;
   session->n_queries = header.n_queries;
-  check_plan(header.plan, model.config.head_dim);
+  if (header.n_plans != 1 && header.n_plans != model.config.n_layers) file.damaged("the header is out of range");
+  session->plans.resize(static_cast<size_t>(header.n_plans));
+  file.read(session->plans.data(), sizeof(rkv_plan) * session->plans.size());
+  check_plans(session->plans, model.config);
   session->tokens.resize(static_cast<size_t>(header.n_tokens));
   file.read(session->tokens.data(), token_bytes);
   if (file.value<int32_t>() != 0) {
@@ -151,9 +160,9 @@ std::unique_ptr<Session> Session::load(Model& model, const std::string& path) {
       read_device(file, ops, queries->as(), query_bytes);
       layer.queries = std::move(queries);
     }
-    const bool paged = session->state == SessionState::kReady && header.plan.select == RKV_SELECT_PAGES;
-    if (paged && !layer_is_dense(header.plan, l)) {
-      layer.cache.build_pages(model, session->shape, header.plan.page_size);
+    const rkv_plan& plan = session->plan(l);
+    if (session->state == SessionState::kReady && plan.select == RKV_SELECT_PAGES) {
+      layer.cache.build_pages(model, session->shape, plan.page_size);
     }
   }
   file.finish();

@@ -6,15 +6,17 @@
 
 namespace rkv::cpu {
 
-void append(ThreadPool& pool, CpuLevel level, const Append& rows, int n_kv_heads, int d) {
-  store_kv(pool, level, rows.k, rows.n, n_kv_heads, d, rows.kv, rows.k_out, rows.head_stride);
-  store_kv(pool, level, rows.v, rows.n, n_kv_heads, d, rows.kv, rows.v_out, rows.head_stride);
-  for (int h = 0; h < n_kv_heads; h++) {
-    int32_t* position = rows.position_out + int64_t{h} * rows.position_stride;
-    std::iota(position, position + rows.n, rows.first_position);
-    if (rows.index_out == nullptr) continue;
-    int32_t* slot = rows.index_out + int64_t{h} * rows.index_stride;
-    std::iota(slot, slot + rows.n, rows.first_slot);
+void append(ThreadPool& pool, CpuLevel level, std::span<const Append> heads, int n_kv_heads, int d) {
+  const int64_t stride = int64_t{n_kv_heads} * d;
+  for (const Append& rows : heads) {
+    store_kv(pool, level, rows.k, rows.n, stride, d, rows.kv, rows.k_out);
+    store_kv(pool, level, rows.v, rows.n, stride, d, rows.kv, rows.v_out);
+    std::iota(rows.position_out, rows.position_out + rows.n, rows.first_position);
+    for (int list = 0; rows.index_out != nullptr && list < rows.n_lists; list++) {
+      int32_t* slot = rows.index_out + int64_t{list} * rows.index_stride;
+      std::iota(slot, slot + rows.n, rows.first_slot);
+    }
+    for (int i = 0; rows.value_sum != nullptr && i < d; i++) rows.value_sum[i] += rows.v[i];
   }
 }
 

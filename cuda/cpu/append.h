@@ -7,7 +7,8 @@
 
 namespace rkv::cpu {
 
-/// Ops::append for one session: K and V to the KV dtype (bf16 nearest, ties to even), positions and slots beside them.
-void append(ThreadPool& pool, CpuLevel level, const Append& rows, int n_kv_heads, int d);
+/// The cache's part of Ops::rotate_and_append: K and V to the KV dtype (bf16 nearest, ties to even), positions and
+/// slots beside them.
+void append(ThreadPool& pool, CpuLevel level, std::span<const Append> heads, int n_kv_heads, int d);
 
 }  // namespace rkv::cpu

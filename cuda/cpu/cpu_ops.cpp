@@ -26,6 +26,8 @@ namespace {
 
 constexpr size_t kHugePage = 2 << 20;
 
+[[noreturn]] void absent(const char* op) { fail(RKV_E_INTERNAL, "the CPU backend has no %s yet", op); }
+
 class CpuOps final : public Ops {
  public:
   CpuOps(int threads, CpuLevel level) : pool_(threads), level_(level), linear_(linear_kernels(level)) {}
@@ -92,7 +94,7 @@ class CpuOps final : public Ops {
                          std::span<const Append> appends, std::span<const PageWork> pages) override {
     rope(pool_, level_, q, n, shape.n_heads, shape.d, shape.pairs, shape.interleaved, table);
     rope(pool_, level_, k, n, shape.n_kv_heads, shape.d, shape.pairs, shape.interleaved, table);
-    for (const Append& rows : appends) append(pool_, level_, rows, shape.n_kv_heads, shape.d);
+    append(pool_, level_, appends, shape.n_kv_heads, shape.d);
     if (!pages.empty()) build_bounds(pages, shape.d);
   }
   void attend_prefill(const float* q, int n, std::span<const HeadCache> heads, int group, int d, DType kv,
@@ -115,6 +117,21 @@ class CpuOps final : public Ops {
     cpu::gather(pool_, cache, slots, n, d, kv, k, v, position);
   }
   void build_bounds(std::span<const PageWork> work, int d) override { cpu::build_bounds(pool_, level_, work, d); }
+
+  void evict_step(std::span<const StepHead>, int, DType) override { absent("evict_step"); }
+  void attend_listed(const float*, int, std::span<const ListedRows>, int, int, DType, float*) override {
+    absent("attend_listed");
+  }
+  void block_scores(const float*, int, int, std::span<const HeadCache>, int, int, DType, float*) override {
+    absent("block_scores");
+  }
+  void score_keys(std::span<const KeyScoreHead>, const rkv_plan&, int, int, DType) override { absent("score_keys"); }
+  void observe_queries(const float*, int, int, int, double*) override { absent("observe_queries"); }
+  void expected_score(std::span<const ExpectedHead>, int, int, DType) override { absent("expected_score"); }
+  void weigh_by_value(std::span<const ValueHead>, float, int, DType) override { absent("weigh_by_value"); }
+  void output_norms(std::span<const ValueHead>, const Weight&, int, int, DType) override { absent("output_norms"); }
+  void sum_values(const HeadCache&, int, DType, float*) override { absent("sum_values"); }
+  void quantise(std::span<const QuantHead>, int, DType) override { absent("quantise"); }
 
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
     pool_.run(static_cast<int>(requests.size()),

@@ -12,9 +12,9 @@ struct Entry {
   float score;
   int32_t index;
 
-  bool before(const Entry& other) const {
+  bool before(const Entry& other, bool by_position) const {
     if (pooled != other.pooled) return pooled > other.pooled;
-    if (score != other.score) return score > other.score;
+    if (score != other.score && !by_position) return score > other.score;
     return index < other.index;
   }
 };
@@ -60,7 +60,7 @@ void keep_best_of(const KeepHead& head) {
   }
   const int sinks = std::min({head.sinks, head.keep, head.n});
   std::nth_element(entries.begin() + sinks, entries.begin() + head.keep, entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.before(b); });
+                   [&](const Entry& a, const Entry& b) { return a.before(b, head.tie_by_position); });
   for (int i = 0; i < head.keep; i++) head.kept[i] = entries[i].index;
   std::sort(head.kept, head.kept + head.keep);
 }

@@ -79,19 +79,15 @@ void rope(ThreadPool& pool, CpuLevel level, float* x, int n, int heads, int d, i
   });
 }
 
-void store_kv(ThreadPool& pool, CpuLevel level, const float* rows, int n, int heads, int d, DType kv, void* dst,
-              size_t head_stride_bytes) {
+void store_kv(ThreadPool& pool, CpuLevel level, const float* rows, int n, int64_t stride, int d, DType kv, void* dst) {
   const int64_t d_bytes = row_bytes(kv, d);
-  for_stretches(pool, n, int64_t{heads} * d, [&](int64_t first, int64_t last) {
-    for (int h = 0; h < heads; h++) {
-      auto* to = static_cast<uint8_t*>(dst) + static_cast<size_t>(h) * head_stride_bytes + first * d_bytes;
-      for (int64_t t = first; t < last; t++, to += d_bytes) {
-        const float* from = rows + (t * heads + h) * d;
-        if (kv == RKV_F32) {
-          std::memcpy(to, from, static_cast<size_t>(d_bytes));
-        } else {
-          vector_kernels(level).to_bf16(from, d, reinterpret_cast<uint16_t*>(to));
-        }
+  for_stretches(pool, n, d, [&](int64_t first, int64_t last) {
+    auto* to = static_cast<uint8_t*>(dst) + first * d_bytes;
+    for (int64_t t = first; t < last; t++, to += d_bytes) {
+      if (kv == RKV_F32) {
+        std::memcpy(to, rows + t * stride, static_cast<size_t>(d_bytes));
+      } else {
+        vector_kernels(level).to_bf16(rows + t * stride, d, reinterpret_cast<uint16_t*>(to));
       }
     }
   });

@@ -32,7 +32,6 @@ void rope(ThreadPool& pool, CpuLevel level, float* x, int n, int heads, int d, i
           const float* table);
 
 /// rows[n, heads, d] to bf16 (nearest, ties to even) or f32, head h to `dst + h * head_stride_bytes`, [n, d] each.
-void store_kv(ThreadPool& pool, CpuLevel level, const float* rows, int n, int heads, int d, DType kv, void* dst,
-              size_t head_stride_bytes);
+void store_kv(ThreadPool& pool, CpuLevel level, const float* rows, int n, int64_t stride, int d, DType kv, void* dst);
 
 }  // namespace rkv::cpu

@@ -122,11 +122,10 @@ void vote(ThreadPool& pool, CpuLevel level, std::span<const VoteHead> heads, int
         const Ballot& ballot = ballots[item];
         const VoteHead& head = *ballot.head;
         float* tile = tile_of(worker);
-        for_tiles(kernels, head.cache, split, head.cache.n - head.window, d, kv, tile,
-                  [&](const float* keys, int slot, int n) {
-                    kernels.add_up(ballot.rows(d), d, keys, slot, n, tile + tile_floats, ballot.top.data(),
-                                   ballot.sum.data(), head.score + slot);
-                  });
+        for_tiles(kernels, head.cache, split, head.n_scored, d, kv, tile, [&](const float* keys, int slot, int n) {
+          kernels.add_up(ballot.rows(d), d, keys, slot, n, tile + tile_floats, ballot.top.data(), ballot.sum.data(),
+                         head.score + slot);
+        });
       },
       [](int, int) {});
 }

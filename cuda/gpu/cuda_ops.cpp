@@ -97,6 +97,21 @@ class CudaOps final : public Ops {
   }
   void build_bounds(std::span<const PageWork> work, int d) override { gpu::build_bounds(launcher_, work, d); }
 
+  void evict_step(std::span<const StepHead>, int, DType) override { absent("evict_step"); }
+  void attend_listed(const float*, int, std::span<const ListedRows>, int, int, DType, float*) override {
+    absent("attend_listed");
+  }
+  void block_scores(const float*, int, int, std::span<const HeadCache>, int, int, DType, float*) override {
+    absent("block_scores");
+  }
+  void score_keys(std::span<const KeyScoreHead>, const rkv_plan&, int, int, DType) override { absent("score_keys"); }
+  void observe_queries(const float*, int, int, int, double*) override { absent("observe_queries"); }
+  void expected_score(std::span<const ExpectedHead>, int, int, DType) override { absent("expected_score"); }
+  void weigh_by_value(std::span<const ValueHead>, float, int, DType) override { absent("weigh_by_value"); }
+  void output_norms(std::span<const ValueHead>, const Weight&, int, int, DType) override { absent("output_norms"); }
+  void sum_values(const HeadCache&, int, DType, float*) override { absent("sum_values"); }
+  void quantise(std::span<const QuantHead>, int, DType) override { absent("quantise"); }
+
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
     gpu::sample(launcher_, sample_scratch_, requests, vocab_size, tokens);
   }

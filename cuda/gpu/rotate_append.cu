@@ -12,6 +12,7 @@
 // Launch: grid (n, n_kv_heads), block 256. Reads and writes each element once, and the keys of one page per KV head.
 // CPU reference: cpu/vector.cpp, cpu/append.cpp, cpu/bounds.cpp; the same values but for the last bit of a rotation.
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "gpu/cache_view.cuh"
@@ -24,11 +25,11 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kExtremes = 2 * kThreads * KvPiece<bf16>::kSize;  // floats: min and max of 16 bytes per thread
 
-/// Where the tokens [begin, begin + rows.n) of the call go.
+/// Where the tokens [begin, begin + rows.n) of a KV head go. The tasks of all KV heads of a session are neighbours.
 struct AppendTask {
   Append rows;
   int32_t begin;
-  int32_t first_page;  // in the pages, one per KV head, or -1: no page to be rebuilt
+  int32_t page;  // of the pages, or -1: no page to be rebuilt
 };
 
 /// The page of a KV head's last candidate.
@@ -65,16 +66,17 @@ __device__ void rotate_rows(float* x, int heads, const RotateShape& shape, const
   }
 }
 
-__device__ const AppendTask& find_task(const RotateParams& p, int token) {
-  int low = 0, high = p.n_tasks - 1;
+__device__ const AppendTask& find_task(const RotateParams& p, int token, int head) {
+  const int heads = p.shape.n_kv_heads;
+  int low = 0, high = p.n_tasks / heads - 1;  // of the sessions
   while (low < high) {
     const int middle = (low + high + 1) / 2;
-    if (p.tasks[middle].begin <= token)
+    if (p.tasks[middle * heads].begin <= token)
       low = middle;
     else
       high = middle - 1;
   }
-  return p.tasks[low];
+  return p.tasks[low * heads + head];
 }
 
 /// Extremes of the page's keys, by the whole block: threads share keys out in rounds, 16 bytes each.
@@ -119,23 +121,25 @@ __device__ void rebuild_page(const PageTask& task, int d, float* extremes) {
 }
 
 template <class T>
-__device__ void store_token(const RotateParams& p, const AppendTask& task, int token, int head, float* extremes) {
+__device__ void store_token(const RotateParams& p, const AppendTask& task, int token, float* extremes) {
   const Append& rows = task.rows;
   const int d = p.shape.d, at = token - task.begin;
-  const int64_t from = (int64_t{at} * p.shape.n_kv_heads + head) * d, to = int64_t{at} * d;
-  T* k = reinterpret_cast<T*>(static_cast<uint8_t*>(rows.k_out) + head * rows.head_stride) + to;
-  T* v = reinterpret_cast<T*>(static_cast<uint8_t*>(rows.v_out) + head * rows.head_stride) + to;
+  const int64_t from = int64_t{at} * p.shape.n_kv_heads * d, to = int64_t{at} * d;
+  T* k = static_cast<T*>(rows.k_out) + to;
+  T* v = static_cast<T*>(rows.v_out) + to;
   for (int i = threadIdx.x; i < d; i += kThreads) {
     k[i] = T(rows.k[from + i]);
     v[i] = T(rows.v[from + i]);
+    if (rows.value_sum != nullptr) rows.value_sum[i] += rows.v[from + i];
   }
   if (threadIdx.x == 0) {
-    rows.position_out[int64_t{head} * rows.position_stride + at] = rows.first_position + at;
-    if (rows.index_out != nullptr) rows.index_out[int64_t{head} * rows.index_stride + at] = rows.first_slot + at;
+    rows.position_out[at] = rows.first_position + at;
+    for (int list = 0; rows.index_out != nullptr && list < rows.n_lists; list++)
+      rows.index_out[int64_t{list} * rows.index_stride + at] = rows.first_slot + at;
   }
-  if (task.first_page < 0) return;
+  if (task.page < 0) return;
   __syncthreads();  // the new key is in the cache
-  rebuild_page<T>(p.pages[task.first_page + head], d, extremes);
+  rebuild_page<T>(p.pages[task.page], d, extremes);
 }
 
 __global__ void __launch_bounds__(kThreads) rotate_and_append_kernel(const RotateParams* params) {
@@ -147,13 +151,13 @@ __global__ void __launch_bounds__(kThreads) rotate_and_append_kernel(const Rotat
   rotate_rows(p.q + (int64_t{token} * p.shape.n_heads + head * group) * d, group, p.shape, table);
   rotate_rows(p.k + (int64_t{token} * p.shape.n_kv_heads + head) * d, 1, p.shape, table);
   if (p.n_tasks == 0) return;
-  const AppendTask& task = find_task(p, token);
+  const AppendTask& task = find_task(p, token, head);
   if (token < task.begin || token >= task.begin + task.rows.n) return;
   __syncthreads();  // k is rotated
   if (task.rows.kv == RKV_F32)
-    store_token<float>(p, task, token, head, extremes);
+    store_token<float>(p, task, token, extremes);
   else
-    store_token<bf16>(p, task, token, head, extremes);
+    store_token<bf16>(p, task, token, extremes);
 }
 
 /// The last row of a cache's keys; NULL without one.
@@ -175,16 +179,13 @@ class PageFinder {
       at_.emplace(last_key(work.cache, static_cast<size_t>(row_bytes(work.kv, d))), i);
     }
   }
-  /// The pages of all KV heads of an append, or none. They are done then, as far as this class knows.
-  std::vector<size_t> take(const Append& append, int n_kv_heads) {
-    std::vector<size_t> found;
-    for (int h = 0; append.n == 1 && h < n_kv_heads; h++) {
-      const auto entry = at_.find(static_cast<const uint8_t*>(append.k_out) + h * append.head_stride);
-      if (entry == at_.end()) return {};
-      found.push_back(entry->second);
-    }
-    for (const size_t i : found) taken_[i] = true;
-    return found;
+  /// The page of an append, or none. It is done then, as far as this class knows.
+  std::optional<size_t> take(const Append& append) {
+    if (append.n != 1) return {};
+    const auto entry = at_.find(static_cast<const uint8_t*>(append.k_out));
+    if (entry == at_.end()) return {};
+    taken_[entry->second] = true;
+    return entry->second;
   }
   bool taken(size_t i) const { return taken_[i]; }
 
@@ -205,12 +206,14 @@ void rotate_and_append(Launcher& launcher, const RotateShape& shape, float* q, f
   for (const Append& append : appends) {
     if (append.n == 0) continue;
     AppendTask task{append, static_cast<int32_t>((append.k - k) / row), -1};
-    const std::vector<size_t> own = finder.take(append, shape.n_kv_heads);
-    if (!own.empty()) task.first_page = static_cast<int32_t>(here.size());
-    for (const size_t i : own) here.push_back(pages[i]);
+    if (const std::optional<size_t> own = finder.take(append)) {
+      task.page = static_cast<int32_t>(here.size());
+      here.push_back(pages[*own]);
+    }
     tasks.push_back(task);
   }
-  std::sort(tasks.begin(), tasks.end(), [](const AppendTask& a, const AppendTask& b) { return a.begin < b.begin; });
+  std::stable_sort(tasks.begin(), tasks.end(),
+                   [](const AppendTask& a, const AppendTask& b) { return a.begin < b.begin; });
   for (size_t i = 0; i < pages.size(); i++)
     if (!finder.taken(i)) rest.push_back(pages[i]);
 

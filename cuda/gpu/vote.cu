@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(kTileThreads, 3) add_up_votes_kernel(const Vot
   const VoteParams& p = *params;
   const int head = blockIdx.y, slot = static_cast<int>(blockIdx.x) * kTileKeys;
   const CacheView& cache = p.caches[head];
-  const int end = cache.n - p.heads[head].window;
+  const int end = p.heads[head].n_scored;
   if (slot >= end) return;
 
   const T* key = begin_keys<T>(p, cache, slot, end, shared);
@@ -203,7 +203,7 @@ void vote(Launcher& launcher, Scratch& scratch, std::span<const VoteHead> heads,
   VoteParams p = {};
   int most_keys = 0;  // voted on, of any head
   for (const VoteHead& head : heads) {
-    most_keys = std::max(most_keys, head.cache.n - head.window);
+    most_keys = std::max(most_keys, head.n_scored);
     p.splits = std::max(p.splits, (head.cache.n + kSplitKeys - 1) / kSplitKeys);
     p.rows = std::max(p.rows, head.window * group);
   }

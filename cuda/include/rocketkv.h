@@ -23,10 +23,13 @@ extern "C" {
 #endif
 
 #define RKV_API __attribute__((visibility("default")))
-#define RKV_ABI_VERSION 1
+#define RKV_ABI_VERSION 2
 
 /** Most recent queries of every layer that a prefilled session keeps, so that a vote can be held later. */
 #define RKV_MAX_WINDOW 128
+
+/** Query positions that RKV_OBSERVE_QUERIES leaves out: attention sinks are not like the rest. */
+#define RKV_OBSERVE_FROM 4
 
 typedef enum {
   RKV_OK = 0,
@@ -184,11 +187,24 @@ RKV_API int32_t rkv_model_free(uint64_t model, rkv_error* err);
 
 /* ------------------------------------------------------------------------------------------------ sessions --- */
 
+/**
+ * What a prefill keeps besides K and V, for plans that are applied later. A prefill that is given its plans observes
+ * what they need by itself.
+ */
+typedef enum {
+  RKV_OBSERVE_ATTENTION = 1, /* sum of the softmax weights that every token received (a second pass over the scores) */
+  RKV_OBSERVE_QUERIES = 2    /* mean and covariance of the queries before RoPE, from position RKV_OBSERVE_FROM on */
+} rkv_observe;
+
 typedef struct {
   uint32_t struct_size;
   int32_t kv_dtype;     /* RKV_BF16 or RKV_F32 */
   int32_t chunk_tokens; /* prompt tokens that go through a layer at a time, 0 = default */
-  int32_t trace;        /* 1: remember what every decode step selected, for rkv_trace_selected() */
+  int32_t trace;       /* 1: remember what every decode step asked and selected, for rkv_trace_selected(), _weights() */
+  int32_t observe;     /* rkv_observe flags */
+  int32_t kv_bits;     /* 0 = cached rows stay as they are; 8, 4 or 2: KIVI, quantised after the prefill */
+  int32_t kv_group;    /* KIVI: tokens of a K group, and dims of a V group; divides kv_residual and head_dim */
+  int32_t kv_residual; /* KIVI: most recent tokens that stay unquantised; 1 .. */
 } rkv_session_options;
 
 /** Create an empty sequence. State: EMPTY. */
@@ -219,11 +235,41 @@ RKV_API int32_t rkv_session_load(uint64_t model, const uint8_t* path, uint64_t* 
 
 typedef enum {
   RKV_EVICT_NONE = 0,
-  RKV_EVICT_SNAPKV = 1, /* the last `window` queries vote, per KV head, summed over window and group, then pooled */
-  RKV_EVICT_RECENT = 2  /* keep `sinks` first tokens and the most recent ones: StreamingLLM without shifted positions */
+  RKV_EVICT_RECENT = 1, /* keep `sinks` first tokens and the most recent ones: StreamingLLM */
+  RKV_EVICT_SCORE = 2   /* keep the tokens with the best scores */
 } rkv_evict_kind;
 
+/** What a token is worth. Scores are f32, higher is better; every kind gives one score per token and KV head. */
+typedef enum {
+  RKV_SCORE_VOTES = 0,     /* softmax weights of the last `window` queries, summed over them: SnapKV; window 1: TOVA */
+  RKV_SCORE_ATTENTION = 1, /* softmax weights of all queries so far, summed: H2O; needs RKV_OBSERVE_ATTENTION */
+  RKV_SCORE_EXPECTED = 2,  /* softmax weights expected of future queries; needs RKV_OBSERVE_QUERIES */
+  RKV_SCORE_KEY_NORM = 3,  /* -|k|_2 */
+  RKV_SCORE_KEY_DIFF = 4,  /* minus the cosine of k and the mean of all normalised keys of the head */
+  RKV_SCORE_LAG = 5,       /* LagKV: spread of k and of v within the range of the next `lag` tokens, as ranks */
+  RKV_SCORE_RANDOM = 6     /* a hash of seed, layer, KV head and position: the floor */
+} rkv_score_kind;
+
+/** How the query heads of a group agree on scores. KEY_NORM and later kinds have one score per KV head anyway. */
+typedef enum {
+  RKV_AGREE_SUM = 0,  /* summed over the group */
+  RKV_AGREE_MAX = 1,  /* the largest of the group, after summing over the window */
+  RKV_AGREE_HEAD = 2, /* every query head keeps `keep` tokens of its own and attends to those only */
+  RKV_AGREE_LAYER = 3 /* summed over all query heads of the layer: every KV head keeps the same tokens */
+} rkv_agree_kind;
+
 typedef enum { RKV_POOL_MAX = 0, RKV_POOL_AVG = 1 } rkv_pool_kind;
+
+/** How the layer's `keep` x n_kv_heads places are dealt to its KV heads. */
+typedef enum {
+  RKV_ALLOC_UNIFORM = 0, /* `keep` each */
+  /* Ada-KV: of the H x (keep - recent) best tokens of all heads together N_h belong to head h, which gets
+     round((1 - safeguard) N_h + floor(safeguard (keep - recent))) + recent */
+  RKV_ALLOC_ADA = 1,
+  /* the same idea as kvpress has it: every head's floor(safeguard keep) best are safe, the rest is the best of all
+     heads together: H x keep in all */
+  RKV_ALLOC_ADA_SAFE = 2
+} rkv_alloc_kind;
 
 typedef enum {
   RKV_SELECT_ALL = 0,   /* attend to everything cached */
@@ -242,36 +288,63 @@ typedef enum {
   RKV_SIGN_HEAD = 1   /* every head takes the larger product: Quest's upper bound, both planes read */
 } rkv_sign_mode;
 
+typedef enum {
+  RKV_STEP_OLDEST = 0,    /* the oldest token behind the sinks: StreamingLLM */
+  RKV_STEP_ATTENTION = 1, /* the token with the least attention so far, all steps and the prompt summed: H2O */
+  RKV_STEP_CURRENT = 2    /* the token with the least attention in this step: TOVA */
+} rkv_step_kind;
+
 /**
- * What to do with the cache, in numbers. A method is a recipe that fills this struct.
+ * What to do with the cache of one layer, in numbers. A method is a recipe that fills these structs.
  *
- * Ties, everywhere: higher score first; for SnapKV then the higher unpooled score; then the lower position.
- * Scores are f32.
+ * Ties, everywhere: higher score first; of pooled scores then the higher unpooled one unless `tie_by_position`; then
+ * the lower position.
  */
 typedef struct {
   uint32_t struct_size;
   /* evict: once, after prefill (and again after the prefill of every later turn) */
   int32_t evict;        /* rkv_evict_kind */
   int32_t keep;         /* tokens kept per KV head; nothing happens when no more than that are cached */
-  int32_t window;       /* SNAPKV: observation window, 1 .. RKV_MAX_WINDOW, <= keep; its tokens are always kept */
-  int32_t pool;         /* SNAPKV: rkv_pool_kind */
-  int32_t pool_width;   /* SNAPKV: odd, 1 = no pooling */
-  int32_t sinks;        /* RECENT and SNAPKV: first positions that are always kept; sinks + window <= keep */
+  int32_t sinks;        /* first positions that are always kept; sinks + recent <= keep */
+  int32_t recent;       /* SCORE: most recent tokens always kept and not scored; VOTES: <= window, and <= its queries */
   int32_t keep_history; /* 1: drop nothing, decode on an index list of what would have been kept (RocketKV-MT) */
+  /* score: EVICT_SCORE only */
+  int32_t score;           /* rkv_score_kind */
+  int32_t window;          /* VOTES: queries that vote, 1 .. RKV_MAX_WINDOW; a short turn votes with what it has */
+  int32_t future;          /* EXPECTED: positions ahead over which the query's rotation is averaged, >= 1 */
+  int32_t covariance;      /* EXPECTED: 1 = the spread of the queries counts too */
+  int32_t lag;             /* LAG: tokens of a partition, >= 1 */
+  uint32_t seed;           /* RANDOM */
+  int32_t agree;           /* rkv_agree_kind */
+  int32_t value_weight;    /* 1: score = (score + value_epsilon) * |v|_2 */
+  float value_epsilon;     /* >= 0 */
+  int32_t pool;            /* rkv_pool_kind */
+  int32_t pool_width;      /* odd, 1 = no pooling */
+  int32_t tie_by_position; /* 1: equal pooled scores go by position at once */
+  int32_t alloc;           /* rkv_alloc_kind; ADA kinds need agree SUM or MAX */
+  float safeguard;         /* ADA kinds: 0 .. 1 */
+  /* CriticalKV: this share of the places goes by score, the rest by (score + 1e-4) * |W_o v|_1; 0 = all by score */
+  float critical;
   /* select: at every decode step */
   int32_t select;      /* rkv_select_kind */
   int32_t page_size;   /* PAGES: consecutive cached tokens scored as one, >= 1 */
   int32_t query_dims;  /* PAGES: dims read, 1 .. head_dim */
   int32_t top_k;       /* PAGES, EXACT: tokens attended, >= 1; all of them when no more are cached */
-  int32_t rank;        /* rkv_rank_mode; PER_HEAD only with EXACT */
+  int32_t rank;        /* rkv_rank_mode */
   int32_t sign;        /* PAGES: rkv_sign_mode */
   int32_t whole_pages; /* PAGES: 1 = never take part of a page (rounds top_k down, at least one page) */
   int32_t pin_sinks;   /* first positions that are always selected, within top_k */
   int32_t pin_recent;  /* most recent tokens that are always selected, within top_k; 1 = the current token */
-  /* per step eviction */
-  int32_t step_keep; /* RECENT: tokens cached per KV head after every step, the current one included; 0 = no limit */
-  /* layers that are left alone */
-  int32_t dense_layers; /* first layers without eviction or selection */
+  int32_t mean_value; /* PAGES: 1 = what was not selected counts as the mean of all V, by its estimated weight: SparQ */
+  /* per step eviction, after attention */
+  int32_t step_keep;   /* tokens cached per KV head after every step, the current one included; 0 = no limit */
+  int32_t step_evict;  /* rkv_step_kind; other than OLDEST needs a model without sliding window */
+  int32_t step_recent; /* ATTENTION, CURRENT: most recent tokens that are never dropped */
+  /* 1: positions count through the cache as in StreamingLLM: the query meets the sinks as if nothing were missing */
+  int32_t shift_positions;
+  /* KV heads that are left alone, bit h for head h: neither evicted nor selected from (DuoAttention's retrieval heads)
+   */
+  uint32_t dense_heads_low, dense_heads_high;
 } rkv_plan;
 
 /** Bytes of one session's cache, before and after a compression. */
@@ -282,29 +355,61 @@ typedef struct {
   int32_t reserved;
   int64_t bytes_before; /* K and V bytes of all layers, shared ones included */
   int64_t bytes_after;
-  int64_t bytes_aux; /* page bounds and index lists */
+  int64_t bytes_aux; /* page bounds, index lists, scores that go on with the cache, mean values */
 } rkv_compress_report;
 
 /* ---------------------------------------------------------------------------------- prefill, compress, decode --- */
 
+typedef enum {
+  RKV_PATTERN_DENSE = 0,
+  RKV_PATTERN_A_SHAPE = 1,        /* the first `first` and the most recent `second` tokens */
+  RKV_PATTERN_VERTICAL_SLASH = 2, /* `first` columns and `second` diagonals, chosen by the last 64 queries */
+  RKV_PATTERN_BLOCK = 3           /* the `first` best blocks of 64 keys for every 64 queries, by their means */
+} rkv_pattern_kind;
+
+/** What one query head attends to in prefill: MInference, arXiv:2407.02490. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t kind; /* rkv_pattern_kind */
+  int32_t first;
+  int32_t second;
+} rkv_pattern;
+
+/**
+ * Make later prefills of a session sparse. Forks and saved sessions keep the patterns; decode steps ignore them. A
+ * sliding window of the model excludes patterns other than DENSE.
+ *
+ * @param layer     0 .. n_layers - 1.
+ * @param patterns  rkv_pattern [n_heads] (an array of structs), or [1] for all query heads of the layer.
+ */
+RKV_API int32_t rkv_session_set_patterns(uint64_t session, int32_t layer, const rkv_pattern* patterns,
+                                         int32_t n_patterns, rkv_error* err);
+
 /**
  * Run tokens through the model, layer by layer, with dense attention over everything cached plus themselves.
  *
- * EMPTY, PREFILLED or READY -> PREFILLED; with a plan -> READY. On a later turn the tokens are appended to what is
- * cached. With a plan every layer is compressed as soon as it is done, so that at most one layer holds its full KV.
+ * EMPTY, PREFILLED or READY -> PREFILLED; with plans -> READY. On a later turn the tokens are appended to what is
+ * cached. With plans every layer is compressed as soon as it is done, so that at most one layer holds its full KV.
  * Afterwards the logits of the last token are kept in the session, for rkv_sample() and rkv_logits().
  *
  * @param tokens    i32 [n_tokens], each in [0, vocab_size).
- * @param plan      NULL to keep the full cache (then rkv_compress() or forks may follow).
- * @param report    Out, may be NULL; with a plan only.
+ * @param plans     rkv_plan [n_plans] (an array of structs): one for every layer, or [1] for all of them. NULL to keep
+ *                  the full cache (then rkv_compress() or forks may follow).
+ * @param report    Out, may be NULL; with plans only.
  * @param progress  May be NULL. Units are tokens x layers.
  * @return RKV_E_CANCELLED: the session is EMPTY again if it was, otherwise as it was before the call.
  */
-RKV_API int32_t rkv_prefill(uint64_t session, const int32_t* tokens, int32_t n_tokens, const rkv_plan* plan,
-                            rkv_compress_report* report, rkv_progress* progress, rkv_error* err);
+RKV_API int32_t rkv_prefill(uint64_t session, const int32_t* tokens, int32_t n_tokens, const rkv_plan* plans,
+                            int32_t n_plans, rkv_compress_report* report, rkv_progress* progress, rkv_error* err);
 
-/** Apply a plan to a prefilled session: PREFILLED -> READY. The full cache is released unless others share it. */
-RKV_API int32_t rkv_compress(uint64_t session, const rkv_plan* plan, rkv_compress_report* report, rkv_error* err);
+/**
+ * Apply plans to a prefilled session: PREFILLED -> READY. The full cache is released unless others share it.
+ *
+ * @param plans  rkv_plan [n_plans]: one for every layer, or [1] for all of them.
+ * @return RKV_E_STATE when a plan needs what the prefill did not observe; the message names the option.
+ */
+RKV_API int32_t rkv_compress(uint64_t session, const rkv_plan* plans, int32_t n_plans, rkv_compress_report* report,
+                             rkv_error* err);
 
 typedef struct {
   uint32_t struct_size;
@@ -353,8 +458,8 @@ typedef struct {
   int64_t kv_bytes;                /* K and V that this session can reach, shared or its own */
   int64_t kv_own_bytes;            /* K and V allocated by this session and not shared with another */
   int64_t kv_peak_bytes;           /* most K and V bytes alive at once during prefill and compression of this session */
-  int64_t aux_bytes;               /* page bounds, index lists */
-  int64_t query_bytes;             /* queries kept for votes */
+  int64_t aux_bytes;               /* page bounds, index lists, scores that go on with the cache, mean values */
+  int64_t query_bytes;             /* queries kept for votes, and what the prefill observed */
   int64_t score_read_bytes;        /* last step, all layers: bytes read to choose */
   int64_t attend_read_bytes;       /* last step, all layers: bytes of K and V read to attend */
   int64_t tokens_attended;         /* last step: summed over layers and KV heads */
@@ -386,17 +491,28 @@ RKV_API int32_t rkv_usage(uint64_t model, rkv_model_usage* stats, rkv_error* err
 RKV_API int32_t rkv_model_reset_peak(uint64_t model, rkv_error* err);
 
 /**
- * Positions that a KV head can attend to now, ascending.
+ * Positions that a query head can attend to now, ascending. All heads of a group have the same unless a plan says
+ * AGREE_HEAD.
  *
  * @param positions Out, may be NULL: i32 [capacity].
  * @param out_n     Out: how many there are; positions are written only if they fit.
  */
-RKV_API int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t kv_head, int32_t* positions, int32_t capacity,
+RKV_API int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
                                  int32_t* out_n, rkv_error* err);
 
 /** Positions that a query head attended to in the last decode step, ascending. Needs the `trace` option. */
 RKV_API int32_t rkv_trace_selected(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
                                    int32_t* out_n, rkv_error* err);
+
+/**
+ * Softmax weights of a query head's last decode step over everything that it can attend to, whatever was selected: in
+ * the order of rkv_trace_cached(). Needs the `trace` option.
+ *
+ * @param weights  Out, may be NULL: f32 [capacity].
+ * @param out_n    Out: how many there are; weights are written only if they fit.
+ */
+RKV_API int32_t rkv_trace_weights(uint64_t session, int32_t layer, int32_t head, float* weights, int32_t capacity,
+                                  int32_t* out_n, rkv_error* err);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,7 @@ import type { PlanInput } from "./method.ts";
 import { checkWindow } from "./settings.ts";
 import { type Plan, POOL_KINDS, RANK_MODES, SIGN_MODES } from "./plan.ts";
 
-type Vote = Pick<Plan, "evict" | "keep" | "window" | "pool" | "poolWidth" | "sinks">;
+type Vote = Pick<Plan, "evict" | "score" | "keep" | "window" | "recent" | "pool" | "poolWidth" | "sinks">;
 type Pages = Pick<
   Plan,
   "select" | "pageSize" | "queryDims" | "topK" | "rank" | "sign" | "wholePages" | "pinSinks" | "pinRecent"
@@ -20,10 +20,13 @@ type Pages = Pick<
 export function voteStage({ set }: PlanInput, promptBudget: number, window: number): Vote {
   const keep = set["prompt_budget"] ?? promptBudget;
   if (set["window"] !== undefined) checkWindow(set["window"], keep);
+  const voters = set["window"] ?? Math.min(window, keep);
   return {
-    evict: "snapkv",
+    evict: "score",
+    score: "votes",
     keep,
-    window: set["window"] ?? Math.min(window, keep),
+    window: voters,
+    recent: voters,
     pool: POOL_KINDS[set["pool"] ?? 0]!,
     poolWidth: set["kernel"] ?? 63,
     sinks: set["sinks"] ?? 0,

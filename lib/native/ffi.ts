@@ -117,7 +117,8 @@ export const symbols = {
       "u64", // uint64_t session
       "buffer", // const int32_t* tokens  [n_tokens]
       "i32", // int32_t n_tokens
-      "buffer", // const rkv_plan* plan
+      "buffer", // const rkv_plan* plans
+      "i32", // n_plans
       "buffer", // rkv_compress_report* report
       "buffer", // rkv_progress* progress
       "buffer", // rkv_error* err
@@ -128,7 +129,8 @@ export const symbols = {
   rkv_compress: {
     parameters: [
       "u64", // uint64_t session
-      "buffer", // const rkv_plan* plan
+      "buffer", // const rkv_plan* plans
+      "i32", // n_plans
       "buffer", // rkv_compress_report* report
       "buffer", // rkv_error* err
     ],

@@ -4,7 +4,7 @@ import { symbols } from "./ffi.ts";
 import { DEVICE_DESC, ERROR } from "./structs.ts";
 
 /** `RKV_ABI_VERSION` of the header that this code was written for. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** What runs a model. `index` is what the library calls it by. */
 export interface Device {

@@ -1,17 +1,50 @@
-import { EVICT_KINDS, type Plan, POOL_KINDS, RANK_MODES, SELECT_KINDS, SIGN_MODES } from "../methods/plan.ts";
+import {
+  AGREE_KINDS,
+  ALLOC_KINDS,
+  EVICT_KINDS,
+  type LayerPlans,
+  type Plan,
+  POOL_KINDS,
+  RANK_MODES,
+  SCORE_KINDS,
+  SELECT_KINDS,
+  SIGN_MODES,
+  STEP_KINDS,
+} from "../methods/plan.ts";
 import type { Bytes } from "./struct.ts";
 import { COMPRESS_REPORT, PLAN } from "./structs.ts";
 
-/** A plan as the library's `rkv_plan`; names become their index in the lists of `methods/plan.ts`. */
-export function packPlan(plan: Plan): Bytes {
+/** Plans as an array of the library's `rkv_plan`. */
+export function packPlans(plans: LayerPlans): Bytes {
+  const packed = plans.map(packPlan);
+  const all = new Uint8Array(packed.length * packed[0]!.length);
+  packed.forEach((bytes, i) => all.set(bytes, i * bytes.length));
+  return all;
+}
+
+/** Names become their index in the lists of `methods/plan.ts`. */
+function packPlan(plan: Plan): Bytes {
   return PLAN.pack({
     evict: EVICT_KINDS.indexOf(plan.evict),
     keep: plan.keep,
+    sinks: plan.sinks,
+    recent: plan.recent,
+    keep_history: Number(plan.keepHistory),
+    score: SCORE_KINDS.indexOf(plan.score),
     window: plan.window,
+    future: plan.future,
+    covariance: Number(plan.covariance),
+    lag: plan.lag,
+    seed: plan.seed,
+    agree: AGREE_KINDS.indexOf(plan.agree),
+    value_weight: Number(plan.valueWeight),
+    value_epsilon: plan.valueEpsilon,
     pool: POOL_KINDS.indexOf(plan.pool),
     pool_width: plan.poolWidth,
-    sinks: plan.sinks,
-    keep_history: Number(plan.keepHistory),
+    tie_by_position: Number(plan.tieByPosition),
+    alloc: ALLOC_KINDS.indexOf(plan.alloc),
+    safeguard: plan.safeguard,
+    critical: plan.critical,
     select: SELECT_KINDS.indexOf(plan.select),
     page_size: plan.pageSize,
     query_dims: plan.queryDims,
@@ -21,9 +54,19 @@ export function packPlan(plan: Plan): Bytes {
     whole_pages: Number(plan.wholePages),
     pin_sinks: plan.pinSinks,
     pin_recent: plan.pinRecent,
+    mean_value: Number(plan.meanValue),
     step_keep: plan.stepKeep,
-    dense_layers: plan.denseLayers,
+    step_evict: STEP_KINDS.indexOf(plan.stepEvict),
+    step_recent: plan.stepRecent,
+    shift_positions: Number(plan.shiftPositions),
+    dense_heads_low: headBits(plan.denseHeads, 0),
+    dense_heads_high: headBits(plan.denseHeads, 32),
   });
+}
+
+/** Bits of the heads from `first` on. */
+function headBits(heads: readonly number[], first: number): number {
+  return heads.filter((h) => h >= first && h < first + 32).reduce((bits, h) => bits + 2 ** (h - first), 0);
 }
 
 /** What a compression did, in bytes of one session and tokens of one KV head. */

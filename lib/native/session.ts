@@ -1,8 +1,8 @@
-import type { Plan } from "../methods/plan.ts";
+import type { LayerPlans, Plan } from "../methods/plan.ts";
 import { DTYPES } from "../model/types.ts";
 import { check } from "./error.ts";
 import { cString, type NativeModel } from "./model.ts";
-import { type CompressReport, packPlan, unpackReport } from "./plan.ts";
+import { type CompressReport, packPlans, unpackReport } from "./plan.ts";
 import { type ProgressListener, withProgress } from "./progress.ts";
 import { packSamplers, type Sampler } from "./sampler.ts";
 import type { Bytes } from "./struct.ts";
@@ -13,8 +13,16 @@ export interface SessionOptions {
   readonly kvType?: "bf16" | "f32";
   /** Prompt tokens that go through a layer at a time, 0 = the library's choice. @default 0 */
   readonly chunkTokens?: number;
-  /** Remember what every decode step selected, for `selected()`. @default false */
+  /** Remember what every decode step asked and selected, for `selected()` and `weights()`. @default false */
   readonly trace?: boolean;
+  /** What a prefill without plans keeps for plans that are applied later. @default [] */
+  readonly observe?: readonly ("attention" | "queries")[];
+  /** Bits of cached elements after the prefill (KIVI), 0 = as `kvType`. @default 0 */
+  readonly kvBits?: 0 | 2 | 4 | 8;
+  /** Tokens of a group of keys and dims of a group of values that share a scale. @default 32 */
+  readonly kvGroup?: number;
+  /** Most recent tokens that stay unquantised. @default 128 */
+  readonly kvResidual?: number;
 }
 
 /** What a decode step may give back. */
@@ -39,11 +47,16 @@ export class NativeSession implements Disposable {
 
   /** An empty sequence. @throws {NativeError} when memory runs out. */
   static create(model: NativeModel, options: SessionOptions = {}): NativeSession {
-    const { kvType = "bf16", chunkTokens = 0, trace = false } = options;
+    const { kvType = "bf16", chunkTokens = 0, trace = false, observe = [] } = options;
+    const { kvBits = 0, kvGroup = 32, kvResidual = 128 } = options;
     const packed = SESSION_OPTIONS.pack({
       kv_dtype: DTYPES.indexOf(kvType),
       chunk_tokens: chunkTokens,
       trace: Number(trace),
+      observe: (observe.includes("attention") ? 1 : 0) + (observe.includes("queries") ? 2 : 0),
+      kv_bits: kvBits,
+      kv_group: kvGroup,
+      kv_residual: kvResidual,
     });
     const handle = new BigUint64Array(1);
     const err = ERROR.alloc();
@@ -111,25 +124,27 @@ export class NativeSession implements Disposable {
    */
   async prefill(
     tokens: ArrayLike<number>,
-    { plan, signal, onProgress }: { plan?: Plan; signal?: AbortSignal; onProgress?: ProgressListener } = {},
+    { plan, signal, onProgress }: { plan?: Plan | LayerPlans; signal?: AbortSignal; onProgress?: ProgressListener } = {},
   ): Promise<CompressReport | null> {
     const ids = Int32Array.from(tokens);
     const report = plan ? COMPRESS_REPORT.alloc() : null;
-    const packed = plan ? packPlan(plan) : null;
+    const plans = plan && layerPlans(plan);
+    const packed = plans ? packPlans(plans) : null;
     await this.#callAsync("prefill the prompt", (err) =>
       withProgress(
-        (progress) => this.#symbols.rkv_prefill(this.#handle, ids, ids.length, packed, report, progress, err),
+        (progress) => this.#symbols.rkv_prefill(this.#handle, ids, ids.length, packed, plans?.length ?? 0, report, progress, err),
         { signal, onProgress },
       ));
     return report && unpackReport(report);
   }
 
   /** Apply a plan to a prefilled session. */
-  async compress(plan: Plan): Promise<CompressReport> {
+  async compress(plan: Plan | LayerPlans): Promise<CompressReport> {
+    const plans = layerPlans(plan);
     const report = COMPRESS_REPORT.alloc();
     await this.#callAsync(
       "compress the KV cache",
-      (err) => this.#symbols.rkv_compress(this.#handle, packPlan(plan), report, err),
+      (err) => this.#symbols.rkv_compress(this.#handle, packPlans(plans), plans.length, report, err),
     );
     return unpackReport(report);
   }
@@ -155,9 +170,9 @@ export class NativeSession implements Disposable {
     return SESSION_STATS.unpack(stats);
   }
 
-  /** Positions that a KV head can attend to now, ascending. */
-  cached(layer: number, kvHead: number): Int32Array {
-    return this.#positions("read the cached positions", this.#symbols.rkv_trace_cached, layer, kvHead);
+  /** Positions that a query head can attend to now, ascending. */
+  cached(layer: number, head: number): Int32Array {
+    return this.#positions("read the cached positions", this.#symbols.rkv_trace_cached, layer, head);
   }
 
   /** Positions that a query head attended to in the last decode step, ascending. Needs the `trace` option. */
@@ -216,4 +231,9 @@ export class NativeSession implements Disposable {
     for (const session of sessions) session.#busy = true;
     return () => sessions.forEach((session) => session.#busy = false);
   }
+}
+
+/** One plan means the same for all layers. */
+function layerPlans(plan: Plan | LayerPlans): LayerPlans {
+  return Array.isArray(plan) ? plan as LayerPlans : [plan as Plan];
 }

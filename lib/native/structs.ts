@@ -39,16 +39,39 @@ export const MODEL_CONFIG = new Struct({
   cpu_level: "i32",
 });
 
-export const SESSION_OPTIONS = new Struct({ kv_dtype: "i32", chunk_tokens: "i32", trace: "i32" });
+export const SESSION_OPTIONS = new Struct({
+  kv_dtype: "i32",
+  chunk_tokens: "i32",
+  trace: "i32",
+  observe: "i32",
+  kv_bits: "i32",
+  kv_group: "i32",
+  kv_residual: "i32",
+});
+
+export const PATTERN = new Struct({ kind: "i32", first: "i32", second: "i32" });
 
 export const PLAN = new Struct({
   evict: "i32",
   keep: "i32",
+  sinks: "i32",
+  recent: "i32",
+  keep_history: "i32",
+  score: "i32",
   window: "i32",
+  future: "i32",
+  covariance: "i32",
+  lag: "i32",
+  seed: "u32",
+  agree: "i32",
+  value_weight: "i32",
+  value_epsilon: "f32",
   pool: "i32",
   pool_width: "i32",
-  sinks: "i32",
-  keep_history: "i32",
+  tie_by_position: "i32",
+  alloc: "i32",
+  safeguard: "f32",
+  critical: "f32",
   select: "i32",
   page_size: "i32",
   query_dims: "i32",
@@ -58,8 +81,13 @@ export const PLAN = new Struct({
   whole_pages: "i32",
   pin_sinks: "i32",
   pin_recent: "i32",
+  mean_value: "i32",
   step_keep: "i32",
-  dense_layers: "i32",
+  step_evict: "i32",
+  step_recent: "i32",
+  shift_positions: "i32",
+  dense_heads_low: "u32",
+  dense_heads_high: "u32",
 });
 
 export const COMPRESS_REPORT = new Struct({
@@ -120,6 +148,7 @@ export const STRUCTS = {
   rkv_device_desc: DEVICE_DESC,
   rkv_model_config: MODEL_CONFIG,
   rkv_session_options: SESSION_OPTIONS,
+  rkv_pattern: PATTERN,
   rkv_plan: PLAN,
   rkv_compress_report: COMPRESS_REPORT,
   rkv_sampler: SAMPLER,

@@ -23,7 +23,7 @@ std::vector<std::vector<int32_t>> keep_best(const std::vector<Choice>& choices) 
     score.emplace_back(c.score);
     kept.emplace_back(static_cast<size_t>(c.keep));
     heads.push_back({score.back().data(), static_cast<int32_t>(c.score.size()), c.keep, c.sinks, c.pool, c.pool_width,
-                     kept.back().data()});
+                     false, kept.back().data()});
   }
   gpu::keep_best(launcher(), scratch(), heads);
   std::vector<std::vector<int32_t>> found;
@@ -36,8 +36,9 @@ void compare(const std::vector<Choice>& choices) {
   for (size_t h = 0; h < choices.size(); h++) {
     const Choice& c = choices[h];
     std::vector<int32_t> wanted(static_cast<size_t>(c.keep));
-    const KeepHead head{c.score.data(), static_cast<int32_t>(c.score.size()), c.keep, c.sinks, c.pool, c.pool_width,
-                        wanted.data()};
+    const KeepHead head{
+        c.score.data(), static_cast<int32_t>(c.score.size()), c.keep, c.sinks, c.pool, c.pool_width, false,
+        wanted.data()};
     cpu().keep_best(std::span(&head, 1));
     check_equal(found[h], wanted, "head %zu: %d of %zu, %d sinks, pool %d of width %d", h, c.keep, c.score.size(),
                 c.sinks, c.pool, c.pool_width);

@@ -35,7 +35,7 @@ struct Memory {
 
 struct Views {
   std::vector<Run> runs;
-  Append append;
+  std::vector<Append> appends;
   std::vector<PageWork> pages;
 };
 
@@ -50,13 +50,15 @@ Views make_views(const Layout& s, const Memory& m, const float* k, const float* 
     views.runs.push_back({at(m.k, 0), at(m.v, 0), position, cut});
     views.runs.push_back({at(m.k, cut), at(m.v, cut), position + cut, s.cached + s.n - cut});
   }
-  Append& a = views.append;
-  a = {};
-  a.k = k, a.v = v, a.n = s.n, a.kv = s.kv;
-  a.k_out = m.k + static_cast<size_t>(s.cached) * s.row(), a.v_out = m.v + static_cast<size_t>(s.cached) * s.row();
-  a.head_stride = s.head_bytes();
-  a.position_out = m.position + s.cached, a.position_stride = s.capacity, a.first_position = 1000 + s.cached;
-  if (s.indexed) a.index_out = m.index + s.cached, a.index_stride = s.capacity, a.first_slot = s.cached;
+  for (int h = 0; h < s.heads; h++) {
+    const size_t row = static_cast<size_t>(h) * s.head_bytes() + static_cast<size_t>(s.cached) * s.row();
+    Append a = {};
+    a.k = k + h * s.d, a.v = v + h * s.d, a.n = s.n, a.kv = s.kv;
+    a.k_out = m.k + row, a.v_out = m.v + row;
+    a.position_out = m.position + h * s.capacity + s.cached, a.first_position = 1000 + s.cached;
+    if (s.indexed) a.index_out = m.index + h * s.capacity + s.cached, a.n_lists = 1, a.first_slot = s.cached;
+    views.appends.push_back(a);
+  }
   for (int h = 0; s.page_size > 0 && h < s.heads; h++) {
     HeadCache cache{&views.runs[static_cast<size_t>(h) * 2], 2, s.cached + s.n, nullptr, 0};
     if (s.indexed) cache.index = m.index + h * s.capacity, cache.n_index = s.cached + s.n;
@@ -147,7 +149,7 @@ void compare(const Case& c, const char* what) {
                                  (device ? device_v.data() : v.data()) + at, l.cached / 2,
                                  c.from < 0 ? l.cached : c.from));
       at += static_cast<size_t>(l.n * shape.n_kv_heads * shape.d);
-      appends.push_back(views.back().append);
+      appends.insert(appends.end(), views.back().appends.begin(), views.back().appends.end());
       pages.insert(pages.end(), views.back().pages.begin(), views.back().pages.end());
     }
     op(appends, pages);

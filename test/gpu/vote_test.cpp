@@ -26,7 +26,8 @@ std::vector<VoteHead> heads(const Ballot& b, const std::vector<HeadCache>& cache
   std::vector<VoteHead> all;
   for (int h = 0; h < b.n_heads; h++)
     all.push_back({caches[static_cast<size_t>(h)], q + h * b.group * b.shape.d, b.n_heads * b.group * b.shape.d,
-                   b.window, b.sliding_window, score[static_cast<size_t>(h)]});
+                   b.window, b.sliding_window, caches[static_cast<size_t>(h)].n - b.window, VoteSum::kGroup, false,
+                   score[static_cast<size_t>(h)], nullptr});
   return all;
 }
 
@@ -74,7 +75,7 @@ void compare(Ballot b) {
 /// The 40 tokens that a vote keeps.
 std::vector<int32_t> keep(const std::vector<float>& votes) {
   std::vector<int32_t> kept(40);
-  const KeepHead head{votes.data(), static_cast<int32_t>(votes.size()), 40, 0, RKV_POOL_MAX, 7, kept.data()};
+  const KeepHead head{votes.data(), static_cast<int32_t>(votes.size()), 40, 0, RKV_POOL_MAX, 7, false, kept.data()};
   cpu().keep_best(std::span(&head, 1));
   return kept;
 }
@@ -128,7 +129,7 @@ GPU_TEST("vote of no heads or on no tokens does nothing") {
   gpu::vote(launcher(), scratch(), {}, 2, 64, RKV_F32);
   const TestCaches caches({{8}, 64, RKV_F32}, 1, 1);
   const DeviceArray<float> q(8 * 2 * 64);
-  const VoteHead head{caches[0].device(), q.data(), 2 * 64, 8, 0, nullptr};
+  const VoteHead head{caches[0].device(), q.data(), 2 * 64, 8, 0, 0, VoteSum::kGroup, false, nullptr, nullptr};
   gpu::vote(launcher(), scratch(), std::span(&head, 1), 2, 64, RKV_F32);
 }
 

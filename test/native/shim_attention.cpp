@@ -104,9 +104,14 @@ extern "C" RKV_API void rkvt_decode(int32_t level, int32_t threads, const CacheS
   Guarded<float> queries(q, floats * s->n_heads), result(nullptr, floats * s->n_heads);
   Guarded<int32_t> lists(nullptr, list * s->n_heads);
   std::vector<DecodeHead> heads;
-  for (int h = 0; h < s->n_heads; h++)
-    heads.push_back({caches.heads[h], bounds[h].bounds, queries.data() + h * floats, result.data() + h * floats, plan,
-                     plan != nullptr, first, lists.data() + h * list, n_selected + h * n_lists, 0, 0, 0});
+  for (int h = 0; h < s->n_heads; h++) {
+    DecodeHead head = {};
+    head.cache = caches.heads[h], head.bounds = bounds[h].bounds;
+    head.q = queries.data() + h * floats, head.out = result.data() + h * floats;
+    head.plan = plan, head.select = plan != nullptr, head.first = first;
+    head.selected = lists.data() + h * list, head.n_selected = n_selected + h * n_lists;
+    heads.push_back(head);
+  }
   if (plan != nullptr) cpu::select(pool, cpu_level, heads, s->group, s->d, kv);
   cpu::attend(pool, cpu_level, heads, s->group, s->d, kv);
   result.copy_to(out);
@@ -129,7 +134,8 @@ extern "C" RKV_API void rkvt_vote(int32_t level, int32_t threads, const CacheSha
   Guarded<float> result(nullptr, votes * s->n_heads);
   std::vector<VoteHead> heads;
   for (int h = 0; h < s->n_heads; h++)
-    heads.push_back({caches.heads[h], q + h * queries, stride, window, sliding_window, result.data() + h * votes});
+    heads.push_back({caches.heads[h], q + h * queries, stride, window, sliding_window, static_cast<int32_t>(votes),
+                     VoteSum::kGroup, false, result.data() + h * votes, nullptr});
   cpu::vote(pool, static_cast<CpuLevel>(level), heads, s->group, s->d, static_cast<DType>(s->kv));
   result.copy_to(score);
 }
@@ -140,7 +146,7 @@ extern "C" RKV_API void rkvt_keep_best(int32_t threads, const float* score, int3
   ThreadPool pool(threads);
   std::vector<KeepHead> heads;
   for (int h = 0; h < n_heads; h++)
-    heads.push_back({score + static_cast<size_t>(h) * n, n, keep, sinks, pool_kind, pool_width,
+    heads.push_back({score + static_cast<size_t>(h) * n, n, keep, sinks, pool_kind, pool_width, false,
                      kept + static_cast<size_t>(h) * keep});
   cpu::keep_best(pool, heads);
 }

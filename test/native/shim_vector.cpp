@@ -54,7 +54,10 @@ RKV_API void rkvt_store_kv(int32_t level, int32_t threads, const float* rows, in
   Guarded<float> in(rows, size(int64_t{n} * heads * d));
   Guarded<uint8_t> to(nullptr, size(int64_t{heads} * stride));
   ThreadPool pool(threads);
-  store_kv(pool, level_of(level), in.data(), n, heads, d, static_cast<DType>(dtype), to.data(), size(stride));
+  for (int h = 0; h < heads; h++) {
+    store_kv(pool, level_of(level), in.data() + h * d, n, int64_t{heads} * d, d, static_cast<DType>(dtype),
+             to.data() + h * size(stride));
+  }
   to.copy_to(out);
 }
 

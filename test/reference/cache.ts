@@ -69,9 +69,10 @@ export class HeadCache {
 
   #voted(plan: Plan, queries: Row[][], slidingWindow: number): number[] {
     const window = Math.min(plan.window, queries.length, MAX_WINDOW);
-    const prefix = this.positions.length - window;
+    const recent = Math.min(plan.recent, window);
+    const prefix = this.positions.length - recent;
     const votes = vote(queries.slice(-window), this.k, this.positions, slidingWindow);
-    const best = keepBest(votes, plan.keep - window, plan.sinks, plan.pool, plan.poolWidth);
+    const best = keepBest(votes.subarray(0, prefix), plan.keep - recent, plan.sinks, plan.pool, plan.poolWidth);
     return [...best, ...range(prefix, this.positions.length)];
   }
 

@@ -1,6 +1,6 @@
 /** The attention ops of the CPU backend, called one by one on random caches. */
 import type { Plan } from "../../lib/methods/plan.ts";
-import { packPlan } from "../../lib/native/plan.ts";
+import { packPlans } from "../../lib/native/plan.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
 import { encodeElements } from "./elements.ts";
@@ -272,7 +272,7 @@ export function decodeStep(cache: TestCache, q: Row[][], plan: Plan | null, firs
     positions,
     index,
     flat,
-    plan === null ? null : packPlan(plan),
+    plan === null ? null : packPlans([plan]),
     first,
     selected,
     counts,

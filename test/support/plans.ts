@@ -1,7 +1,7 @@
 /** Plans that together use every field: small enough that prompts of 50 to 100 tokens exercise them. */
 import { DENSE, type Plan } from "../../lib/methods/plan.ts";
 
-const SNAPKV = { evict: "snapkv", keep: 30, window: 8, poolWidth: 7 } as const;
+const SNAPKV = { evict: "score", keep: 30, window: 8, recent: 8, poolWidth: 7 } as const;
 const PAGES = { select: "pages", pageSize: 3, queryDims: 9, topK: 10 } as const;
 
 export const PLANS: Readonly<Record<string, Plan>> = {
@@ -9,7 +9,6 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   snapkv: { ...DENSE, ...SNAPKV },
   "snapkv, average pool, sinks": { ...DENSE, ...SNAPKV, pool: "avg", poolWidth: 5, sinks: 4 },
   "snapkv, no pool, window = keep": { ...DENSE, ...SNAPKV, poolWidth: 1, keep: 8 },
-  "snapkv, dense first layer": { ...DENSE, ...SNAPKV, denseLayers: 1 },
   recent: { ...DENSE, evict: "recent", keep: 20, sinks: 4, stepKeep: 20 },
   hsa: { ...DENSE, ...PAGES },
   "hsa, page 1": { ...DENSE, ...PAGES, pageSize: 1, queryDims: 5 },

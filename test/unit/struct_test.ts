@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Fields, Struct } from "../../lib/native/struct.ts";
 import { STRUCTS } from "../../lib/native/structs.ts";
-import { packPlan } from "../../lib/native/plan.ts";
+import { packPlans } from "../../lib/native/plan.ts";
 import { GREEDY, packSamplers } from "../../lib/native/sampler.ts";
 import { PLAN, SAMPLER } from "../../lib/native/structs.ts";
 import { DENSE } from "../../lib/methods/plan.ts";
@@ -68,7 +68,7 @@ Deno.test("Struct.unpack() reads text up to its NUL, as UTF-8", () => {
   assert.equal(struct.unpack(bytes).text, "größe");
 });
 
-Deno.test("packPlan() turns names into their index and flags into 0 and 1", () => {
-  const plan = PLAN.unpack(packPlan({ ...DENSE, evict: "recent", pool: "avg", select: "pages", wholePages: true }));
+Deno.test("packPlans() turns names into their index and flags into 0 and 1", () => {
+  const plan = PLAN.unpack(packPlans([{ ...DENSE, evict: "recent", pool: "avg", select: "pages", wholePages: true }]));
   assert.deepEqual([plan.evict, plan.pool, plan.select, plan.whole_pages, plan.keep_history], [2, 1, 1, 1, 0]);
 });

@@ -153,7 +153,7 @@ void measure_prefill(const OpBench& bench, int n, int chunk) {
 void measure_eviction(const OpBench& bench, const PlanRow& row) {
   const rkv_model_config& c = bench.config;
   const rkv_plan& plan = row.plan;
-  if (plan.evict != RKV_EVICT_SNAPKV) return;
+  if (plan.evict != RKV_EVICT_SCORE) return;
   const int n = row.context, rest = n - plan.window, keep = plan.keep - plan.window;
   const int group = c.n_heads / c.n_kv_heads, row_floats = c.n_heads * c.head_dim;
   const Caches caches(bench, n, 1);
@@ -169,8 +169,9 @@ void measure_eviction(const OpBench& bench, const PlanRow& row) {
   for (size_t h = 0; h < n_heads; h++) {
     float* head_score = score.as<float>() + h * static_cast<size_t>(rest);
     const float* head_q = q.as<float>() + h * static_cast<size_t>(group * c.head_dim);
-    voters.push_back({caches.layer(0)[h], head_q, row_floats, plan.window, 0, head_score});
-    keepers.push_back({head_score, rest, keep, plan.sinks, plan.pool, plan.pool_width,
+    voters.push_back(
+        {caches.layer(0)[h], head_q, row_floats, plan.window, 0, rest, VoteSum::kGroup, false, head_score, nullptr});
+    keepers.push_back({head_score, rest, keep, plan.sinks, plan.pool, plan.pool_width, false,
                        kept.as<int32_t>() + h * static_cast<size_t>(keep)});
   }
   const double vote_ms = bench.best_ms(1, [&](int) { bench.ops->vote(voters, group, c.head_dim, RKV_BF16); });
