@@ -13,6 +13,7 @@
 #include "cpu/attend_prefill.h"
 #include "cpu/bandwidth.h"
 #include "cpu/bounds.h"
+#include "cpu/evict_step.h"
 #include "cpu/gather.h"
 #include "cpu/keep_best.h"
 #include "cpu/linear.h"
@@ -107,6 +108,7 @@ class CpuOps final : public Ops {
   void attend(std::span<DecodeHead> heads, int group, int d, DType kv) override {
     cpu::attend(pool_, level_, heads, group, d, kv);
   }
+  void evict_step(std::span<const StepHead> heads, int d, DType kv) override { cpu::evict_step(pool_, heads, d, kv); }
 
   void vote(std::span<const VoteHead> heads, int group, int d, DType kv) override {
     cpu::vote(pool_, level_, heads, group, d, kv);
@@ -118,7 +120,6 @@ class CpuOps final : public Ops {
   }
   void build_bounds(std::span<const PageWork> work, int d) override { cpu::build_bounds(pool_, level_, work, d); }
 
-  void evict_step(std::span<const StepHead>, int, DType) override { absent("evict_step"); }
   void attend_listed(const float*, int, std::span<const ListedRows>, int, int, DType, float*) override {
     absent("attend_listed");
   }

@@ -113,14 +113,14 @@ export const LEVELS: readonly number[] = range(1, lib.rkvt_best_cpu_level() + 1)
 export const BF16_LEVEL = 3;
 export const KV_TYPES = ["f32", "bf16"] as const;
 export type KvType = typeof KV_TYPES[number];
-const KV_CODES = { f32: 0, bf16: 2 } as const;
+export const KV_CODES = { f32: 0, bf16: 2 } as const;
 
 /** How a call is computed; by default one thread of the best instruction set. */
 export interface Machine {
   readonly level?: number;
   readonly threads?: number;
 }
-const machine = ({ level = LEVELS.at(-1)!, threads = 1 }: Machine) => [level, threads] as const;
+export const machine = ({ level = LEVELS.at(-1)!, threads = 1 }: Machine) => [level, threads] as const;
 
 export interface CacheOptions {
   readonly kv: KvType;
@@ -205,11 +205,13 @@ export class TestCache {
   }
 }
 
-function encode(rows: readonly Row[], kv: KvType): Uint8Array<ArrayBuffer> {
+/** Rows as the library holds them. */
+export function encode(rows: readonly Row[], kv: KvType): Uint8Array<ArrayBuffer> {
   return encodeElements(kv, floats(rows));
 }
 
-function decode(bytes: Uint8Array<ArrayBuffer>, kv: KvType): Float32Array {
+/** What the bytes of rows stand for. */
+export function decode(bytes: Uint8Array<ArrayBuffer>, kv: KvType): Float32Array {
   if (kv === "f32") return new Float32Array(bytes.buffer);
   return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
 }
@@ -219,7 +221,8 @@ function rounded(rows: readonly Row[], kv: KvType): Row[] {
   return rowsOf(decode(encode(rows, kv), kv), rows[0]!.length);
 }
 
-function floats(rows: readonly Row[]): Float32Array<ArrayBuffer> {
+/** Rows one after the other. */
+export function floats(rows: readonly Row[]): Float32Array<ArrayBuffer> {
   const flat = new Float32Array(rows.reduce((length, row) => length + row.length, 0));
   let at = 0;
   for (const row of rows) {
@@ -230,7 +233,7 @@ function floats(rows: readonly Row[]): Float32Array<ArrayBuffer> {
 }
 
 /** Cut a flat array into rows. */
-function rowsOf(flat: ArrayLike<number>, length: number): Row[] {
+export function rowsOf(flat: ArrayLike<number>, length: number): Row[] {
   return range(0, flat.length / length).map((i) => Float64Array.from({ length }, (_, j) => flat[i * length + j]!));
 }
 
