@@ -15,7 +15,7 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
   return factTable([
     ["model", `${engine.source.name}, loaded in ${formatDuration(engine.loadMs)}`],
     ["device", `${engine.device.name}, ${plural(engine.model.usage().threads, "thread")}`],
-    ["method", `${record.method}: ${formatPlan(record.plan)}`],
+    ["method", `${record.method}: ${formatPlan(record.plans)}`],
     [
       "budget",
       `${formatCount(record.tokenBudget)} tokens per KV head and step, spent ${threeDigits(cost.measuredBudget)}`,

@@ -55,15 +55,16 @@ export function planTable(forecasts: readonly Forecast[]): string {
     "peak memory",
   ];
   const rows = forecasts.map((row) => {
-    const pages = row.plan.select === "pages";
+    const plan = row.plans.find(({ select }) => select !== "all") ?? row.plans[0];
+    const pages = plan.select === "pages";
     return [
       formatCount(row.tokenBudget),
       `${threeDigits(row.compression)}x`,
       formatCount(row.kept),
       formatCount(row.capacity),
-      pages ? row.plan.pageSize : "-",
-      pages ? row.plan.queryDims : "-",
-      row.plan.select === "all" ? "-" : formatCount(row.plan.topK),
+      pages ? plan.pageSize : "-",
+      pages ? plan.queryDims : "-",
+      plan.select === "all" ? "-" : formatCount(plan.topK),
       formatBytes(row.kvBytes),
       formatBytes(row.auxBytes),
       formatBytes(row.readBytes),

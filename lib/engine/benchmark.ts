@@ -1,8 +1,9 @@
 import type { BudgetSpec } from "../methods/budget_spec.ts";
 import type { Method } from "../methods/method.ts";
-import type { Plan } from "../methods/plan.ts";
+import type { LayerPlans } from "../methods/plan.ts";
 import type { NativeSession, SessionOptions } from "../native/session.ts";
 import type { Engine } from "./engine.ts";
+import { formatOf } from "./kv_options.ts";
 import { type DecodeSample, measureDecode, measurementIds, measurePrefill, median } from "./measure.ts";
 import { planFor } from "./recipe.ts";
 
@@ -45,11 +46,11 @@ export interface Measurement {
   readonly bandwidthShare: number | null;
 }
 
-/** A plan to measure. */
+/** Plans to measure. */
 interface Arm {
   readonly method: string;
   readonly budget: number | null;
-  readonly plan: Plan;
+  readonly plans: LayerPlans;
   readonly samples: DecodeSample[];
 }
 
@@ -81,15 +82,15 @@ export async function* benchmark(engine: Engine, request: BenchmarkRequest): Asy
         advance();
       }
       yield { ...shared, ...prefillLine(context, times) };
-      const plans = arms(engine, request, context);
-      const kvElementBytes = request.session.kvType === "f32" ? 4 : 2;
+      const measured = arms(engine, request, context);
+      const format = formatOf(request.session);
       for (let i = 0; i < repeat; i++) {
-        for (const { plan, samples } of plans) {
-          samples.push(await measureDecode(engine, base!, plan, stepIds, { kvElementBytes, signal }));
+        for (const { plans, samples } of measured) {
+          samples.push(await measureDecode(engine, base!, plans, stepIds, { format, signal }));
           advance();
         }
       }
-      for (const arm of plans) yield { ...shared, ...decodeLine(context, arm, bandwidthGbPerS) };
+      for (const arm of measured) yield { ...shared, ...decodeLine(context, arm, bandwidthGbPerS) };
     } finally {
       base?.[Symbol.dispose]();
     }
@@ -100,8 +101,8 @@ export async function* benchmark(engine: Engine, request: BenchmarkRequest): Asy
 function arms(engine: Engine, { methods, budgets, steps }: BenchmarkRequest, context: number): Arm[] {
   return methods.flatMap((method) =>
     (method.name === "full" ? budgets.slice(0, 1) : budgets).map((budget) => {
-      const { plan, tokenBudget } = planFor({ method, budget, set: {} }, engine.config, context, steps);
-      return { method: method.name, budget: method.name === "full" ? null : tokenBudget, plan, samples: [] };
+      const { plans, tokenBudget } = planFor({ method, budget, set: {} }, engine.config, context, steps);
+      return { method: method.name, budget: method.name === "full" ? null : tokenBudget, plans, samples: [] };
     })
   );
 }

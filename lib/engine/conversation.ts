@@ -5,6 +5,7 @@ import type { ChatMessage, ChatTemplate } from "../text/types.ts";
 import { type Answer, answer, type AnswerOptions } from "./answer.ts";
 import { type Cost, costOf } from "./cost.ts";
 import type { Engine } from "./engine.ts";
+import { formatOf } from "./kv_options.ts";
 import { checkContext } from "./prompt.ts";
 import { planFor, type Recipe } from "./recipe.ts";
 
@@ -82,11 +83,11 @@ export class Conversation implements Disposable {
     const { newTokens, signal, onPrefill } = options;
     if (!this.options.allowLong) checkContext(ids.length, newTokens, this.engine.config.contextLength);
 
-    const { plan } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens);
+    const { plans } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens);
     const session = grows ? this.#session! : NativeSession.create(this.engine.model, this.options.session);
     try {
       await session.prefill(ids.slice(grows ? this.#state.cached : 0), {
-        plan,
+        plan: plans,
         ...(signal && { signal }),
         ...(onPrefill && { onProgress: onPrefill }),
       });
@@ -110,8 +111,8 @@ export class Conversation implements Disposable {
 
   /** What the conversation has cost so far, or null before its first turn. */
   cost(): Cost | null {
-    const elementBytes = this.options.session?.kvType === "f32" ? 4 : 2;
-    return this.#session && costOf(this.#session.stats(), this.engine.model.usage(), this.engine.config, elementBytes);
+    const format = formatOf(this.options.session);
+    return this.#session && costOf(this.#session.stats(), this.engine.model.usage(), this.engine.config, format);
   }
 
   /** Forget everything but the system message. */

@@ -1,3 +1,4 @@
+import { type KvFormat, rowBytes } from "../methods/kv_format.ts";
 import type { ModelConfig } from "../model/types.ts";
 import type { ModelUsage, SessionStats } from "../native/structs.ts";
 
@@ -22,17 +23,19 @@ export interface Cost {
   readonly weightReadBytes: number;
   readonly scoreReadBytes: number;
   readonly attendReadBytes: number;
-  /** Tokens' worth of K and V read per step and KV head, scoring included: the token budget as it was spent. */
+  /**
+   * Tokens' worth of unquantised K and V read per step and KV head, scoring included: the token budget as it was spent.
+   */
   readonly measuredBudget: number;
 }
 
-/** @param kvElementBytes  Bytes of one cached element: 2 for bf16, 4 for f32. */
-export function costOf(stats: SessionStats, usage: ModelUsage, config: ModelConfig, kvElementBytes: number): Cost {
+/** @param format  How the session stores its cache. */
+export function costOf(stats: SessionStats, usage: ModelUsage, config: ModelConfig, format: KvFormat): Cost {
   const steps = stats.n_steps;
   const perStep = (bytes: number) => steps === 0 ? 0 : bytes / steps;
   const scoreReadBytes = perStep(stats.total_score_read_bytes);
   const attendReadBytes = perStep(stats.total_attend_read_bytes);
-  const tokenBytes = 2 * config.headDim * kvElementBytes * config.nLayers * config.nKvHeads;
+  const tokenBytes = rowBytes(format, config.headDim) * config.nLayers * config.nKvHeads;
   return {
     steps,
     prefillMs: stats.prefill_ns / NS_PER_MS,

@@ -1,6 +1,7 @@
-import { planCost } from "../methods/cost.ts";
+import { auxBytes, planCost } from "../methods/cost.ts";
 import { formatPlan } from "../methods/format.ts";
-import { DENSE, type Plan } from "../methods/plan.ts";
+import { kvFormat, type KvType } from "../methods/kv_format.ts";
+import { DENSE, type LayerPlans } from "../methods/plan.ts";
 import type { ModelSource } from "../model/types.ts";
 import { planFor, type Recipe } from "./recipe.ts";
 
@@ -12,13 +13,14 @@ export interface Forecast {
   readonly tokenBudget: number;
   /** (prompt + new tokens) ÷ token budget. */
   readonly compression: number;
-  readonly plan: Plan;
-  /** The plan in words. */
+  /** One for all layers, or one for each. */
+  readonly plans: LayerPlans;
+  /** The plans in words. */
   readonly summary: string;
   /** Prompt tokens that can be attended, and the same with all new tokens. */
   readonly kept: number;
   readonly capacity: number;
-  /** K and V at the end, and page bounds with index lists. */
+  /** K and V at the end, and what is stored beside them: page bounds, index lists, scores. */
   readonly kvBytes: number;
   readonly auxBytes: number;
   /** Cache bytes read by the last step, and by that of the full cache. */
@@ -32,28 +34,27 @@ export interface Forecast {
 export function forecast(
   source: ModelSource,
   recipe: Recipe,
-  { context, newTokens, kvType }: { context: number; newTokens: number; kvType: "bf16" | "f32" },
+  { context, newTokens, kvType }: { context: number; newTokens: number; kvType: KvType },
 ): Forecast {
   const { config } = source;
-  const { plan, tokenBudget } = planFor(recipe, config, context, newTokens);
-  const elementBytes = kvType === "f32" ? 4 : 2;
-  const cost = planCost(plan, config, context, newTokens, elementBytes);
-  const full = planCost(DENSE, config, context, newTokens, elementBytes);
-  const auxBytes = cost.boundsBytes + cost.indexBytes;
+  const { plans, tokenBudget } = planFor(recipe, config, context, newTokens);
+  const input = { shape: config, promptTokens: context, newTokens, format: kvFormat(kvType, config.headDim) };
+  const cost = planCost(plans, input);
+  const full = planCost([DENSE], input);
   return {
     method: recipe.method.name,
     context,
     newTokens,
     tokenBudget,
     compression: (context + newTokens) / tokenBudget,
-    plan,
-    summary: formatPlan(plan),
+    plans,
+    summary: formatPlan(plans),
     kept: cost.kept,
     capacity: cost.capacity,
     kvBytes: cost.kvBytes,
-    auxBytes,
+    auxBytes: auxBytes(cost),
     readBytes: cost.last.scoreBytes + cost.last.attendBytes,
     fullReadBytes: full.last.attendBytes,
-    peakBytes: source.weightBytes + Math.max(cost.prefillPeakBytes, cost.kvBytes + auxBytes),
+    peakBytes: source.weightBytes + Math.max(cost.prefillPeakBytes, cost.kvBytes + auxBytes(cost)),
   };
 }

@@ -1,4 +1,4 @@
-import type { Plan } from "../methods/plan.ts";
+import type { LayerPlans } from "../methods/plan.ts";
 import { decodeTail } from "../methods/settings.ts";
 import type { CompressReport } from "../native/plan.ts";
 import type { ProgressListener } from "../native/progress.ts";
@@ -6,6 +6,7 @@ import { NativeSession, type SessionOptions } from "../native/session.ts";
 import { type Answer, answer, type AnswerOptions } from "./answer.ts";
 import { bytesPerStep, type Cost, costOf } from "./cost.ts";
 import type { Engine } from "./engine.ts";
+import { formatOf } from "./kv_options.ts";
 import { checkContext } from "./prompt.ts";
 import { planFor, type Recipe } from "./recipe.ts";
 
@@ -23,7 +24,8 @@ export interface GenerateRequest extends AnswerOptions {
 export interface GenerateRecord {
   readonly method: string;
   readonly tokenBudget: number;
-  readonly plan: Plan;
+  /** One for all layers, or one for each. */
+  readonly plans: LayerPlans;
   readonly promptIds: readonly number[];
   readonly generatedIds: readonly number[];
   readonly text: string;
@@ -54,12 +56,12 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   if (!request.allowLong) checkContext(promptIds.length, newTokens, engine.config.contextLength);
   const tail = decodeTail(recipe.set, promptIds.length);
   const split = promptIds.length - tail;
-  const { plan, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail);
+  const { plans, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail);
   using session = NativeSession.create(engine.model, request.session);
 
   const start = performance.now();
   const compression = await session.prefill(promptIds.slice(0, split), {
-    plan,
+    plan: plans,
     ...(signal && { signal }),
     ...(onPrefill && { onProgress: onPrefill }),
   });
@@ -70,13 +72,12 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   const prefillMs = performance.now() - start;
   const { ids, text, finishReason, firstMs, totalMs, logprobs } = await answer(session, engine.text.tokenizer, request);
 
-  const kvElementBytes = request.session?.kvType === "f32" ? 4 : 2;
-  const cost = costOf(session.stats(), engine.model.usage(), engine.config, kvElementBytes);
+  const cost = costOf(session.stats(), engine.model.usage(), engine.config, formatOf(request.session));
   const tpotMs = ids.length > 1 ? (totalMs - firstMs) / (ids.length - 1) : null;
   return {
     method: recipe.method.name,
     tokenBudget,
-    plan,
+    plans,
     promptIds,
     generatedIds: ids,
     text,

@@ -1,5 +1,6 @@
 /** Speed of prefill and decode, as `rocketkv bench` reports it. */
-import type { Plan } from "../methods/plan.ts";
+import type { KvFormat } from "../methods/kv_format.ts";
+import type { LayerPlans } from "../methods/plan.ts";
 import { NativeSession, type SessionOptions } from "../native/session.ts";
 import { bytesPerStep, costOf } from "./cost.ts";
 import type { Engine } from "./engine.ts";
@@ -48,13 +49,13 @@ export async function measurePrefill(
 export async function measureDecode(
   engine: Engine,
   base: NativeSession,
-  plan: Plan,
+  plans: LayerPlans,
   ids: readonly number[],
-  { kvElementBytes, signal }: { kvElementBytes: number; signal: AbortSignal },
+  { format, signal }: { format: KvFormat; signal: AbortSignal },
 ): Promise<DecodeSample> {
   using session = base.fork();
   const compressStart = performance.now();
-  await session.compress(plan);
+  await session.compress(plans);
   const compressMs = performance.now() - compressStart;
   for (let i = 0; i < WARM_UP_STEPS; i++) await NativeSession.decode([session], [ids[0]!]);
   const start = performance.now();
@@ -63,7 +64,7 @@ export async function measureDecode(
     await NativeSession.decode([session], [id]);
   }
   const stepMs = (performance.now() - start) / ids.length;
-  const cost = costOf(session.stats(), engine.model.usage(), engine.config, kvElementBytes);
+  const cost = costOf(session.stats(), engine.model.usage(), engine.config, format);
   return { compressMs, stepMs, bytesPerStep: bytesPerStep(cost), kvBytes: cost.kvBytes };
 }
 

@@ -1,7 +1,7 @@
 import { RunError } from "../error.ts";
 import { type BudgetSpec, budgetTokens } from "../methods/budget_spec.ts";
 import type { Method } from "../methods/method.ts";
-import type { Plan } from "../methods/plan.ts";
+import type { LayerPlans } from "../methods/plan.ts";
 import type { ModelConfig } from "../model/types.ts";
 
 /** What to do with the cache, before the prompt is known. */
@@ -12,10 +12,16 @@ export interface Recipe {
   readonly set: Readonly<Record<string, number>>;
 }
 
+/** A recipe for one prompt. */
+export interface Planned {
+  readonly plans: LayerPlans;
+  readonly tokenBudget: number;
+}
+
 /**
- * The plan of a recipe for one prompt.
+ * The plans of a recipe for one prompt.
  *
- * @param promptTokens  Tokens that are cached when the plan is applied, at least 1.
+ * @param promptTokens  Tokens that are cached when the plans are applied, at least 1.
  * @param newTokens     Most tokens that follow.
  */
 export function planFor(
@@ -23,10 +29,10 @@ export function planFor(
   config: ModelConfig,
   promptTokens: number,
   newTokens: number,
-): { plan: Plan; tokenBudget: number } {
+): Planned {
   if (promptTokens < 1) throw new RunError("Cannot make a plan: expected at least one prompt token, found none");
   const tokenBudget = budgetTokens(budget, promptTokens, newTokens);
-  const plan = method.plan({
+  const plans = method.plan({
     tokenBudget,
     promptTokens,
     newTokens,
@@ -36,5 +42,5 @@ export function planFor(
     nKvHeads: config.nKvHeads,
     set,
   });
-  return { plan, tokenBudget };
+  return { plans, tokenBudget };
 }

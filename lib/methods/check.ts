@@ -1,42 +1,80 @@
 import { UsageError } from "../error.ts";
-import { MAX_WINDOW, type Plan } from "./plan.ts";
+import type { PlanInput } from "./method.ts";
+import { type LayerPlans, MAX_WINDOW, type Plan } from "./plan.ts";
+
+/** Asks for something of a plan's numbers. */
+type Require = (fits: boolean, wanted: string, found: string) => void;
+
+type Shape = Pick<PlanInput, "headDim" | "nLayers" | "nKvHeads">;
 
 /**
- * Refuse a plan whose numbers cannot work together: the rules of `rkv_plan`, said with the names that `--set` uses, so
- * that a mistake is seen before a model is loaded.
+ * Refuse plans whose numbers cannot work together: the rules of `rkv_plan`, said with the names that `--set` uses, so
+ * that a mistake is seen before a prompt is run.
  *
  * @throws {UsageError}
  */
-export function checkPlan(
-  method: string,
-  plan: Plan,
-  model: { readonly headDim: number; readonly nLayers: number },
-): void {
-  const require = (fits: boolean, wanted: string, found: string): void => {
+export function checkPlans(method: string, plans: LayerPlans, shape: Shape): void {
+  const require: Require = (fits, wanted, found) => {
     if (!fits) throw new UsageError(`Cannot plan ${method}: ${wanted}: found ${found}`);
   };
-  const { keep, window, sinks, stepKeep, topK, pinSinks, pinRecent, pageSize, queryDims, denseLayers } = plan;
-
   require(
-    denseLayers <= model.nLayers,
-    "dense_layers must be <= the model's layers",
-    `${denseLayers} and ${model.nLayers}`,
+    plans.length === 1 || plans.length === shape.nLayers,
+    "there must be one plan, or one for each layer",
+    `${plans.length} plans and ${shape.nLayers} layers`,
   );
-  if (plan.evict !== "none") require(keep >= 1, "the prompt budget must be >= 1", `${keep}`);
-  if (plan.evict === "snapkv") {
+  for (const plan of plans) {
+    checkEviction(plan, require);
+    checkStep(plan, require);
+    checkSelection(plan, shape, require);
+    checkHeads(plan, shape, require);
+  }
+}
+
+function checkEviction(plan: Plan, require: Require): void {
+  const { evict, keep, sinks, recent, window } = plan;
+  if (evict === "none") return;
+  require(keep >= 1, "the prompt budget must be >= 1", `${keep}`);
+  if (evict === "recent") return require(sinks < keep, "sinks must be below the budget", `${sinks} and ${keep}`);
+  if (plan.score === "votes") {
     require(window >= 1 && window <= MAX_WINDOW, `window must be between 1 and ${MAX_WINDOW}`, `${window}`);
     require(window <= keep, "window must be <= prompt_budget", `${window} and ${keep}`);
-    require(sinks + window <= keep, "sinks + window must be <= prompt_budget", `${sinks} + ${window} and ${keep}`);
-    require(plan.poolWidth % 2 === 1, "kernel must be odd", `${plan.poolWidth}`);
+    require(recent <= window, "tokens that are always kept must be <= window", `${recent} and ${window}`);
+    require(sinks + recent <= keep, "sinks + window must be <= prompt_budget", `${sinks} + ${recent} and ${keep}`);
   }
-  if (plan.evict === "recent") require(sinks < keep, "sinks must be below the budget", `${sinks} and ${keep}`);
-  if (stepKeep > 0) {
-    require(sinks < stepKeep, "sinks must be below the budget", `${sinks} and ${stepKeep}`);
-    // Dropping one token at every step would shift all pages, and nothing can be both dropped and kept.
-    require(plan.select !== "pages", "eviction at every step excludes pages", "select pages");
-    require(!plan.keepHistory, "eviction at every step excludes keeping the history", "both");
-  }
+  require(sinks + recent <= keep, "sinks + recent must be <= the budget", `${sinks} + ${recent} and ${keep}`);
+  require(plan.future >= 1, "future must be >= 1", `${plan.future}`);
+  require(plan.lag >= 1, "lag must be >= 1", `${plan.lag}`);
+  require(plan.valueEpsilon >= 0, "epsilon must be >= 0", `${plan.valueEpsilon}`);
+  require(plan.poolWidth % 2 === 1, "kernel must be odd", `${plan.poolWidth}`);
+  require(plan.safeguard >= 0 && plan.safeguard <= 1, "safeguard must be between 0 and 1", `${plan.safeguard}`);
+  require(plan.critical >= 0 && plan.critical <= 1, "critical must be between 0 and 1", `${plan.critical}`);
+  // Heads can only be given different numbers of places where each KV head has scores of its own.
+  const perKvHead = plan.agree === "sum" || plan.agree === "max";
+  require(plan.alloc === "uniform" || perKvHead, "budgets per head need scores per KV head", `agree ${plan.agree}`);
+}
+
+function checkStep(plan: Plan, require: Require): void {
+  const { stepKeep, sinks, stepRecent } = plan;
+  require(
+    !plan.shiftPositions || stepKeep > 0 || plan.evict === "recent",
+    "shift needs eviction of the oldest tokens",
+    `evict ${plan.evict}`,
+  );
+  if (stepKeep === 0) return;
+  require(sinks < stepKeep, "sinks must be below the budget", `${sinks} and ${stepKeep}`);
+  require(
+    sinks + stepRecent < stepKeep || plan.stepEvict === "oldest",
+    "sinks + recent must be below the budget",
+    `${sinks} + ${stepRecent} and ${stepKeep}`,
+  );
+  // Dropping one token at every step would shift all pages, and nothing can be both dropped and kept.
+  require(plan.select !== "pages", "eviction at every step excludes pages", "select pages");
+  require(!plan.keepHistory, "eviction at every step excludes keeping the history", "both");
+}
+
+function checkSelection(plan: Plan, { headDim }: Shape, require: Require): void {
   if (plan.select === "all") return;
+  const { topK, pinSinks, pinRecent, pageSize, queryDims } = plan;
   require(topK >= 1, "top_k must be >= 1", `${topK}`);
   require(
     pinSinks + pinRecent <= topK,
@@ -46,13 +84,21 @@ export function checkPlan(
   if (plan.select === "exact") return;
   require(pageSize >= 1, "page_size must be >= 1", `${pageSize}`);
   require(
-    queryDims >= 1 && queryDims <= model.headDim,
-    `query_dims must be between 1 and the head dim ${model.headDim}`,
+    queryDims >= 1 && queryDims <= headDim,
+    `query_dims must be between 1 and the head dim ${headDim}`,
     `${queryDims}`,
   );
-  require(plan.rank !== "per_head", "a choice per query head excludes pages", "select pages");
   if (plan.wholePages) {
     const least = pinSinks + pinRecent + pageSize;
     require(least <= topK, "whole_pages needs pin_sinks + pin_recent + page_size <= top_k", `${least} and ${topK}`);
   }
+}
+
+/** KV heads that a plan leaves alone are bits of a 64-bit number. */
+function checkHeads({ denseHeads }: Plan, { nKvHeads }: Shape, require: Require): void {
+  require(
+    denseHeads.every((head) => head >= 0 && head < Math.min(64, nKvHeads)),
+    `heads that are left alone must be below ${Math.min(64, nKvHeads)}`,
+    `${denseHeads}`,
+  );
 }

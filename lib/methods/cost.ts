@@ -1,6 +1,7 @@
-/** What a plan will cost, predicted from its numbers: memory, and bytes read per decode step. */
+/** What plans will cost, predicted from their numbers: memory, and bytes read per decode step. */
 
-import type { Plan } from "./plan.ts";
+import { cacheBytes, type KvFormat, rowBytes } from "./kv_format.ts";
+import { DENSE, type LayerPlans, type Plan, planOfLayer } from "./plan.ts";
 
 /** The numbers of a model that costs depend on; a `ModelConfig` has them. */
 export interface ModelShape {
@@ -12,30 +13,37 @@ export interface ModelShape {
   readonly slidingWindow: number;
 }
 
+/** One sequence: how long it is, and how its cache is stored. */
+export interface CostInput {
+  readonly shape: ModelShape;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+  readonly format: KvFormat;
+}
+
 /** Bytes that one decode step reads of the cache, all layers. */
 export interface StepRead {
-  /** To choose: page bounds or keys. */
+  /** To choose: page bounds, keys, or accumulated scores. */
   readonly scoreBytes: number;
   /** K and V of what is attended. */
   readonly attendBytes: number;
 }
 
-/** Numbers without a suffix are tokens of one KV head in a layer that is not left dense. */
+/** Tokens are means over all layers and KV heads, bytes are sums over them. */
 export interface PlanCost {
-  /** Prompt tokens that a KV head can attend to after compression. */
+  /** Prompt tokens that a query head can attend to after compression. */
   readonly kept: number;
   /** The same with all new tokens cached. */
   readonly capacity: number;
-  /** Pages at capacity, 0 without page selection. */
-  readonly pages: number;
-  /** Tokens attended at capacity. */
+  /** Tokens that the last step attends to. */
   readonly attended: number;
-  /** K and V of all layers at capacity. */
+  /** K and V at the end. */
   readonly kvBytes: number;
-  /** Page bounds of all layers at capacity. */
+  /** Beside them at the end: page bounds, index lists, scores that go on with the cache, sums of values. */
   readonly boundsBytes: number;
-  /** Index lists of what may be attended, where the history is kept. */
   readonly indexBytes: number;
+  readonly accumulatorBytes: number;
+  readonly valueSumBytes: number;
   /** Reads of the first step after the prompt, and of the last one. */
   readonly first: StepRead;
   readonly last: StepRead;
@@ -43,72 +51,156 @@ export interface PlanCost {
   readonly prefillPeakBytes: number;
 }
 
-/**
- * Predict a plan's cost for one sequence.
- *
- * Reads are counted once per KV head, for all query heads of its group. An oracle is charged what it really reads: all
- * keys to score and, per query head, at most one list of tokens each. With a sliding window, tokens outside it are
- * stored but not read.
- *
- * @param bytesPerElement  Of K, V and bounds: 2 for bf16, 4 for f32.
- */
-export function planCost(
-  plan: Plan,
-  shape: ModelShape,
-  promptTokens: number,
-  newTokens: number,
-  bytesPerElement: number,
-): PlanCost {
-  const row = shape.headDim * bytesPerElement;
-  const denseLayers = Math.min(plan.denseLayers, shape.nLayers);
-  const sparseLayers = shape.nLayers - denseLayers;
-  const perLayer = (denseBytes: number, sparseBytes: number) =>
-    shape.nKvHeads * (denseLayers * denseBytes + sparseLayers * sparseBytes);
+/** The same of one KV head. */
+interface HeadCost extends Omit<PlanCost, "prefillPeakBytes"> {
+  /** K and V right after compression, and whether anything was dropped to get there. */
+  readonly promptBytes: number;
+  readonly drops: boolean;
+}
 
+/**
+ * Predict the cost of plans for one sequence.
+ *
+ * Reads are counted once per KV head for all query heads of its group; where every query head has a list of its own,
+ * once per list. An oracle is charged what it really reads: all keys to score. With a sliding window, tokens outside it
+ * are stored but not read. Budgets that are dealt out by score count with their mean.
+ */
+export function planCost(plans: LayerPlans, input: CostInput): PlanCost {
+  const { nLayers, nKvHeads, headDim } = input.shape;
+  const dense = headCost(DENSE, input);
+  const totals = { ...NOTHING, promptBytes: 0 };
+  let drops = false;
+  const known = new Map<Plan, HeadCost>();
+  for (let layer = 0; layer < nLayers; layer++) {
+    const plan = planOfLayer(plans, layer);
+    const own = known.get(plan) ?? headCost(plan, input);
+    known.set(plan, own);
+    const leftAlone = plan.denseHeads.length;
+    add(totals, own, nKvHeads - leftAlone);
+    add(totals, dense, leftAlone);
+    drops ||= own.drops && leftAlone < nKvHeads;
+  }
+  const { promptBytes, kept, capacity, attended, ...bytes } = totals;
+  const heads = nLayers * nKvHeads;
+  // The last layer is full while its survivors are copied out of it; nothing is copied when nothing is dropped.
+  const fullLayerBytes = rowBytes(input.format, headDim) * nKvHeads * input.promptTokens;
+  return {
+    ...bytes,
+    kept: kept / heads,
+    capacity: capacity / heads,
+    attended: attended / heads,
+    prefillPeakBytes: promptBytes + (drops ? fullLayerBytes : 0),
+  };
+}
+
+/** Bytes beside K and V at the end. */
+export function auxBytes(cost: PlanCost): number {
+  return cost.boundsBytes + cost.indexBytes + cost.accumulatorBytes + cost.valueSumBytes;
+}
+
+/**
+ * What a step reads, in tokens of K and V per KV head: to be compared with the token budget.
+ *
+ * @param format  Of the cache: the unit is a token that is not quantised.
+ */
+export function tokensRead({ scoreBytes, attendBytes }: StepRead, shape: ModelShape, format: KvFormat): number {
+  return (scoreBytes + attendBytes) / (rowBytes(format, shape.headDim) * shape.nLayers * shape.nKvHeads);
+}
+
+const NOTHING = {
+  kept: 0,
+  capacity: 0,
+  attended: 0,
+  kvBytes: 0,
+  boundsBytes: 0,
+  indexBytes: 0,
+  accumulatorBytes: 0,
+  valueSumBytes: 0,
+  first: { scoreBytes: 0, attendBytes: 0 },
+  last: { scoreBytes: 0, attendBytes: 0 },
+};
+
+/** One KV head that follows the plan. */
+function headCost(plan: Plan, input: CostInput): HeadCost {
+  const { shape: { nHeads, nKvHeads, headDim }, promptTokens, newTokens, format } = input;
+  const row = rowBytes(format, headDim);
   const kept = plan.evict === "none" ? promptTokens : Math.min(plan.keep, promptTokens);
   const limit = plan.stepKeep > 0 ? plan.stepKeep : Infinity;
   const capacity = Math.min(kept + newTokens, limit);
-  const stored = plan.keepHistory ? promptTokens : kept;
-  const pages = plan.select === "pages" ? Math.ceil(capacity / plan.pageSize) : 0;
+  // Query heads that choose for themselves share rows; at worst they agree on nothing but the most recent tokens.
+  const lists = plan.agree === "head" && kept < promptTokens ? nHeads / nKvHeads : 1;
+  const stored = plan.keepHistory
+    ? promptTokens
+    : Math.min(promptTokens, lists * kept - (lists - 1) * (plan.sinks + plan.recent));
+  const indexed = lists > 1 || (plan.keepHistory && kept < promptTokens);
 
-  const read = (steps: number): StepRead => {
-    const dense = stepRead({ ...plan, select: "all" }, shape, promptTokens + steps, row);
-    const sparse = stepRead(plan, shape, Math.min(kept + steps, limit), row);
-    return {
-      scoreBytes: perLayer(0, sparse.scoreBytes),
-      attendBytes: perLayer(dense.attendBytes, sparse.attendBytes),
-    };
+  const step = (count: number) => {
+    // By age a token is dropped before the step attends, by attention only afterwards.
+    const room = plan.stepEvict === "oldest" ? limit : limit + 1;
+    return readOf(plan, input, Math.min(kept + count, room), lists);
   };
-  const layerBytes = 2 * row * shape.nKvHeads * promptTokens;
-  const storedBytes = perLayer(2 * row * promptTokens, 2 * row * stored);
+  const last = step(newTokens);
   return {
     kept,
     capacity,
-    pages,
-    attended: stepRead(plan, shape, capacity, row).attendBytes / (2 * row),
-    kvBytes: perLayer(2 * row * (promptTokens + newTokens), 2 * row * Math.min(stored + newTokens, limit)),
-    boundsBytes: perLayer(0, 2 * row * pages),
-    indexBytes: plan.keepHistory && kept < promptTokens ? perLayer(0, 4 * capacity) : 0,
-    first: read(1),
-    last: read(newTokens),
-    // The last layer is full while its survivors are copied out of it; nothing is copied when nothing is dropped.
-    prefillPeakBytes: storedBytes + (stored < promptTokens && sparseLayers > 0 ? layerBytes : 0),
+    attended: last.tokens,
+    kvBytes: cacheBytes(format, headDim, Math.min(stored + newTokens, limit)),
+    boundsBytes: plan.select === "pages" ? row * Math.ceil(capacity / plan.pageSize) : 0,
+    indexBytes: indexed ? 4 * lists * capacity : 0,
+    accumulatorBytes: plan.stepEvict === "attention" && plan.stepKeep > 0 ? 4 * capacity : 0,
+    valueSumBytes: plan.meanValue ? 4 * headDim : 0,
+    first: step(1),
+    last,
+    promptBytes: cacheBytes(format, headDim, stored),
+    drops: stored < promptTokens,
   };
 }
 
-/** Reads of one KV head that can attend to `candidates` tokens, the current one included. */
-function stepRead(plan: Plan, shape: ModelShape, candidates: number, row: number): StepRead {
-  const live = shape.slidingWindow > 0 ? Math.min(candidates, shape.slidingWindow) : candidates;
-  if (plan.select === "all" || live <= plan.topK) return { scoreBytes: 0, attendBytes: 2 * row * live };
-  if (plan.select === "exact") {
-    const lists = plan.rank === "per_head" ? shape.nHeads / shape.nKvHeads : 1;
-    return { scoreBytes: row * live, attendBytes: 2 * row * Math.min(live, lists * plan.topK) };
-  }
+/** Reads of one KV head that can attend to `candidates` tokens a list, the current one included. */
+function readOf(plan: Plan, input: CostInput, candidates: number, lists: number): StepRead & { tokens: number } {
+  const { shape: { nHeads, nKvHeads, headDim, slidingWindow }, format } = input;
+  const live = slidingWindow > 0 ? Math.min(candidates, slidingWindow) : candidates;
+  const perToken = cacheBytes(format, headDim, candidates) / candidates;
+  const attend = (tokens: number, scoreBytes: number) => ({
+    scoreBytes,
+    attendBytes: lists * tokens * perToken,
+    tokens: lists * tokens,
+  });
+  if (plan.select === "all" || live <= plan.topK) return attend(live, stepScoreBytes(plan, candidates));
+  const choices = plan.rank === "per_head" ? nHeads / nKvHeads : 1;
+  if (plan.select === "exact") return attend(Math.min(live, choices * plan.topK), live * perToken / 2);
   const planes = plan.sign === "head" ? 2 : 1;
-  const scoreRow = row / shape.headDim * plan.queryDims * planes;
+  const scoreRow = format.elementBytes * plan.queryDims * planes;
   const spare = plan.wholePages ? (plan.topK - plan.pinSinks - plan.pinRecent) % plan.pageSize : 0;
-  return {
-    scoreBytes: scoreRow * Math.ceil(live / plan.pageSize),
-    attendBytes: 2 * row * (plan.topK - spare),
-  };
+  return attend(Math.min(live, choices * (plan.topK - spare)), scoreRow * Math.ceil(live / plan.pageSize));
 }
+
+/** Accumulated attention is read and written at every step. */
+function stepScoreBytes(plan: Plan, candidates: number): number {
+  return plan.stepKeep > 0 && plan.stepEvict === "attention" ? 8 * candidates : 0;
+}
+
+/** totals += count * one. */
+function add(totals: Mutable<typeof NOTHING> & { promptBytes: number }, one: HeadCost, count: number): void {
+  for (const name of ["first", "last"] as const) {
+    totals[name] = {
+      scoreBytes: totals[name].scoreBytes + count * one[name].scoreBytes,
+      attendBytes: totals[name].attendBytes + count * one[name].attendBytes,
+    };
+  }
+  for (const name of SUMMED) totals[name] += count * one[name];
+}
+
+const SUMMED = [
+  "kept",
+  "capacity",
+  "attended",
+  "kvBytes",
+  "boundsBytes",
+  "indexBytes",
+  "accumulatorBytes",
+  "valueSumBytes",
+  "promptBytes",
+] as const;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -1,27 +1,32 @@
-import type { Plan } from "./plan.ts";
+import type { LayerPlans, Plan } from "./plan.ts";
 
-/** A plan in one line for people: what is kept, and what is attended. */
-export function formatPlan(plan: Plan): string {
-  const parts = [describeEviction(plan), describeSelection(plan)].filter((part) => part !== "");
-  if (parts.length === 0) return "full cache";
-  if (plan.denseLayers > 0) {
-    parts.push(`dense in the first ${plan.denseLayers === 1 ? "layer" : `${plan.denseLayers} layers`}`);
-  }
-  return parts.join("; ");
+/** Plans in one line for people: what is kept, what is attended, what is left alone. */
+export function formatPlan(layers: LayerPlans): string {
+  const compressed = layers.filter((plan) => !isDense(plan));
+  const [plan] = compressed;
+  if (plan === undefined) return "full cache";
+  const keeps = compressed.map(({ keep }) => keep);
+  const parts = [describeEviction(plan, counts(keeps)), describeSelection(plan), describeDense(layers)];
+  return parts.filter((part) => part !== "").join("; ");
 }
 
-function describeEviction(plan: Plan): string {
+/** Whether a layer keeps everything and attends to everything. */
+function isDense(plan: Plan): boolean {
+  return plan.evict === "none" && plan.select === "all" && plan.stepKeep === 0;
+}
+
+function describeEviction(plan: Plan, keep: string): string {
   if (plan.evict === "none") return "";
   if (plan.evict === "recent") {
     const sinks = plan.sinks > 0 ? `${counted(plan.sinks, "sink")} and ` : "";
     return plan.stepKeep > 0
       ? `keep ${sinks}the most recent tokens, ${plan.stepKeep} in all`
-      : `keep ${sinks}the most recent prompt tokens, ${plan.keep} in all`;
+      : `keep ${sinks}the most recent prompt tokens, ${keep} in all`;
   }
   const how = [`window ${plan.window}`, plan.poolWidth > 1 ? `${plan.pool} pool ${plan.poolWidth}` : "no pool"];
   if (plan.sinks > 0) how.push(counted(plan.sinks, "sink"));
   const verb = plan.keepHistory ? "use" : "keep";
-  return `${verb} ${plan.keep} prompt tokens by vote (${how.join(", ")})`;
+  return `${verb} ${keep} prompt tokens by vote (${how.join(", ")})`;
 }
 
 function describeSelection(plan: Plan): string {
@@ -38,6 +43,18 @@ function describeSelection(plan: Plan): string {
   const rank = plan.rank === "logit_sum" ? ", ranked by score sums" : "";
   const sign = plan.sign === "head" ? ", signs per head" : "";
   return `attend to ${plan.topK} ${unit} by pages of ${plan.pageSize} over ${plan.queryDims} dims${rank}${sign}${pinned}`;
+}
+
+/** Layers at the beginning that are left alone. */
+function describeDense(layers: readonly Plan[]): string {
+  const dense = layers.findIndex((plan) => !isDense(plan));
+  return dense > 0 ? `dense in the first ${dense === 1 ? "layer" : `${dense} layers`}` : "";
+}
+
+/** `256`, or `130 to 24` where layers differ. */
+function counts(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? `${low}` : `${high} to ${low}`;
 }
 
 function counted(n: number, noun: string): string {

@@ -1,4 +1,4 @@
-import type { Plan } from "./plan.ts";
+import type { LayerPlans } from "./plan.ts";
 
 /** What a method may know about the model and the prompt when it decides its numbers. */
 export interface PlanInput {
@@ -32,7 +32,7 @@ export interface Parameter {
   readonly odd?: boolean;
 }
 
-/** A named recipe that turns a token budget into a plan. */
+/** A named recipe that turns a token budget into plans. */
 export interface Method {
   readonly name: string;
   /** One line for help and tables. */
@@ -40,6 +40,9 @@ export interface Method {
   /** Where it was published. */
   readonly paper: string;
   readonly parameters: readonly Parameter[];
-  /** @throws {UsageError} when the numbers cannot work together; the message says what was wanted and found. */
-  plan(input: PlanInput): Plan;
+  /**
+   * @returns One plan for all layers, or one for each.
+   * @throws {UsageError} when the numbers cannot work together; the message says what was wanted and found.
+   */
+  plan(input: PlanInput): LayerPlans;
 }

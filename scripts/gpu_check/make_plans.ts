@@ -7,7 +7,7 @@
 import type { PlanInput } from "../../lib/methods/method.ts";
 import { DENSE } from "../../lib/methods/plan.ts";
 import { findMethod, methods } from "../../lib/methods/registry.ts";
-import { packPlan } from "../../lib/native/plan.ts";
+import { packPlans } from "../../lib/native/plan.ts";
 import { PLAN } from "../../lib/native/structs.ts";
 
 type Shape = Pick<PlanInput, "headDim" | "group" | "nLayers" | "nKvHeads">;
@@ -18,11 +18,11 @@ const TINY: Shape = { headDim: 64, group: 2, nLayers: 2, nKvHeads: 2 };
 
 /** Comma-separated, one plan a line; a budget of 0 stands for methods that have none. */
 export function planTable(): string {
-  const fields = Object.keys(PLAN.unpack(packPlan(DENSE)));
+  const fields = Object.keys(PLAN.unpack(packPlans([DENSE])));
   const lines = [["shape", "context", "method", "budget", ...fields].join(",")];
   const add = (name: string, method: string, budget: number, input: Omit<PlanInput, "tokenBudget" | "set">) => {
-    const plan = findMethod(method).plan({ ...input, tokenBudget: budget, set: {} });
-    const numbers = Object.values(PLAN.unpack(packPlan(plan)));
+    const [plan] = findMethod(method).plan({ ...input, tokenBudget: budget, set: {} });
+    const numbers = Object.values(PLAN.unpack(packPlans([plan])));
     lines.push([name, input.promptTokens, method, method === "full" ? 0 : budget, ...numbers].join(","));
   };
   for (const { name } of methods) add("tiny", name, 48, { ...TINY, promptTokens: 160, newTokens: 8 });

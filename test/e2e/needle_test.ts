@@ -121,7 +121,7 @@ async function answer(engine: Engine, prompt: Prompt, name: string, budget: numb
   using session = prompt.session.fork();
   const wanted = engine.text.tokenizer.encode(prompt.answer, { bos: false });
   const recipe = { method: findMethod(name), budget: { kind: "tokens", tokens: budget || 1 }, set: {} } as const;
-  await session.compress(planFor(recipe, engine.config, prompt.tokens, 128).plan);
+  await session.compress(planFor(recipe, engine.config, prompt.tokens, 128).plans);
   const best: number[] = [];
   let lead = Infinity;
   let fed = prompt.last;

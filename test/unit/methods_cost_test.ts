@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { type ModelShape, planCost } from "../../lib/methods/cost.ts";
+import { type CostInput, type ModelShape, planCost } from "../../lib/methods/cost.ts";
 import { formatPlan } from "../../lib/methods/format.ts";
-import { DENSE, type Plan } from "../../lib/methods/plan.ts";
+import { kvFormat } from "../../lib/methods/kv_format.ts";
+import { DENSE, type LayerPlans } from "../../lib/methods/plan.ts";
 import { findMethod, methods } from "../../lib/methods/registry.ts";
 
 /** Llama-3.1-8B. */
@@ -10,20 +11,26 @@ const LLAMA: ModelShape = { nLayers: 32, nHeads: 32, nKvHeads: 8, headDim: 128, 
 /** Bytes of one token's K and V in all layers and KV heads, bf16. */
 const TOKEN = 32 * 8 * 2 * 128 * 2;
 
-function planFor(name: string, tokenBudget: number, promptTokens: number, newTokens: number, set = {}): Plan {
+/** Cost of plans for Llama with a bf16 cache. */
+function costOf(plans: LayerPlans, promptTokens: number, newTokens: number, changes: Partial<CostInput> = {}) {
+  return planCost(plans, { shape: LLAMA, promptTokens, newTokens, format: kvFormat("bf16", 128), ...changes });
+}
+
+function planFor(name: string, tokenBudget: number, promptTokens: number, newTokens: number, set = {}): LayerPlans {
   const input = { tokenBudget, promptTokens, newTokens, headDim: 128, group: 4, nLayers: 32, nKvHeads: 8, set };
   return findMethod(name).plan(input);
 }
 
 Deno.test("planCost() of the full cache counts every token once", () => {
-  assert.deepEqual(planCost(DENSE, LLAMA, 1000, 24, 2), {
+  assert.deepEqual(costOf([DENSE], 1000, 24), {
     kept: 1000,
     capacity: 1024,
-    pages: 0,
     attended: 1024,
     kvBytes: 1024 * TOKEN,
     boundsBytes: 0,
     indexBytes: 0,
+    accumulatorBytes: 0,
+    valueSumBytes: 0,
     first: { scoreBytes: 0, attendBytes: 1001 * TOKEN },
     last: { scoreBytes: 0, attendBytes: 1024 * TOKEN },
     prefillPeakBytes: 1000 * TOKEN,
@@ -31,11 +38,11 @@ Deno.test("planCost() of the full cache counts every token once", () => {
 });
 
 Deno.test("planCost() of rocketkv gives the published storage and the budget's reads", () => {
-  const cost = planCost(planFor("rocketkv", 256, 96262, 50), LLAMA, 96262, 50, 2);
+  const cost = costOf(planFor("rocketkv", 256, 96262, 50), 96262, 50);
   assert.equal(cost.capacity, 1401);
-  assert.equal(cost.pages, 467);
+  assert.equal(cost.boundsBytes / TOKEN, 467);
   assert.equal(cost.attended, 128);
-  const full = planCost(DENSE, LLAMA, 96262, 50, 2);
+  const full = costOf([DENSE], 96262, 50);
   assert.equal(((cost.kvBytes + cost.boundsBytes) / full.kvBytes).toFixed(4), "0.0194");
   // 467 pages of 70 dims are 127.7 tokens' worth, and 128 are attended: 255.7 of the 256 that were asked for.
   assert.equal(cost.last.scoreBytes / TOKEN, 467 * 70 / 256);
@@ -44,16 +51,16 @@ Deno.test("planCost() of rocketkv gives the published storage and the budget's r
 });
 
 Deno.test("planCost() keeps one layer full while a prompt is compressed layer by layer", () => {
-  const cost = planCost(planFor("rocketkv", 256, 96262, 50), LLAMA, 96262, 50, 2);
+  const cost = costOf(planFor("rocketkv", 256, 96262, 50), 96262, 50);
   assert.equal(cost.prefillPeakBytes, 1351 * TOKEN + 96262 * TOKEN / 32);
-  const kept = planCost(planFor("hsa", 256, 96262, 50), LLAMA, 96262, 50, 2);
+  const kept = costOf(planFor("hsa", 256, 96262, 50), 96262, 50);
   assert.equal(kept.prefillPeakBytes, 96262 * TOKEN);
 });
 
 Deno.test("planCost() of a kept history stores everything and an index, and reads as little", () => {
   const set = { window: 32 };
-  const mt = planCost(planFor("rocketkv-mt", 256, 16256, 128, set), LLAMA, 16256, 128, 2);
-  const single = planCost(planFor("rocketkv", 256, 16256, 128), LLAMA, 16256, 128, 2);
+  const mt = costOf(planFor("rocketkv-mt", 256, 16256, 128, set), 16256, 128);
+  const single = costOf(planFor("rocketkv", 256, 16256, 128), 16256, 128);
   assert.equal(mt.kvBytes, 16384 * TOKEN);
   assert.equal(mt.indexBytes, 32 * 8 * 4 * 1595);
   assert.equal(mt.prefillPeakBytes, 16256 * TOKEN);
@@ -61,7 +68,7 @@ Deno.test("planCost() of a kept history stores everything and an index, and read
 });
 
 Deno.test("planCost() of streaming never grows beyond the budget", () => {
-  const cost = planCost(planFor("streaming", 256, 16256, 128), LLAMA, 16256, 128, 2);
+  const cost = costOf(planFor("streaming", 256, 16256, 128), 16256, 128);
   assert.equal(cost.capacity, 256);
   assert.deepEqual(cost.first, { scoreBytes: 0, attendBytes: 256 * TOKEN });
   assert.deepEqual(cost.last, cost.first);
@@ -69,32 +76,32 @@ Deno.test("planCost() of streaming never grows beyond the budget", () => {
 });
 
 Deno.test("planCost() charges an oracle all keys and a list per query head", () => {
-  const each = planCost(planFor("oracle", 256, 16256, 128), LLAMA, 16256, 128, 2);
-  const group = planCost(planFor("oracle-group", 256, 16256, 128), LLAMA, 16256, 128, 2);
+  const each = costOf(planFor("oracle", 256, 16256, 128), 16256, 128);
+  const group = costOf(planFor("oracle-group", 256, 16256, 128), 16256, 128);
   assert.equal(each.last.scoreBytes, 16384 * TOKEN / 2);
   assert.equal(each.last.attendBytes, 4 * 256 * TOKEN);
   assert.equal(group.last.attendBytes, 256 * TOKEN);
 });
 
 Deno.test("planCost() counts both planes for signs per head, and whole pages rounded down", () => {
-  const group = planFor("hsa", 256, 16256, 128);
-  const cost = planCost(group, LLAMA, 16256, 128, 2);
-  const head = planCost({ ...group, sign: "head" }, LLAMA, 16256, 128, 2);
+  const [group] = planFor("hsa", 256, 16256, 128);
+  const cost = costOf([group], 16256, 128);
+  const head = costOf([{ ...group, sign: "head" }], 16256, 128);
   assert.equal(head.last.scoreBytes, 2 * cost.last.scoreBytes);
-  const whole = planCost({ ...group, wholePages: true, pageSize: 3, topK: 128 }, LLAMA, 16256, 128, 2);
+  const whole = costOf([{ ...group, wholePages: true, pageSize: 3, topK: 128 }], 16256, 128);
   assert.equal(whole.attended, 126);
 });
 
 Deno.test("planCost() counts dense layers in full", () => {
   const plan = planFor("rocketkv", 256, 16256, 128, { dense_layers: 2 });
-  const cost = planCost(plan, LLAMA, 16256, 128, 2);
+  const cost = costOf(plan, 16256, 128);
   const layer = TOKEN / 32;
   assert.equal(cost.kvBytes, 2 * 16384 * layer + 30 * 1595 * layer);
   assert.equal(cost.last.attendBytes, 2 * 16384 * layer + 30 * 128 * layer);
 });
 
 Deno.test("planCost() reads no further than the sliding window", () => {
-  const cost = planCost(DENSE, { ...LLAMA, slidingWindow: 512 }, 1000, 24, 2);
+  const cost = costOf([DENSE], 1000, 24, { shape: { ...LLAMA, slidingWindow: 512 } });
   assert.equal(cost.last.attendBytes, 512 * TOKEN);
   assert.equal(cost.kvBytes, 1024 * TOKEN);
 });
@@ -103,7 +110,7 @@ Deno.test("planCost() of every method meets the budget, where scoring is charged
   for (const { name } of methods) {
     if (name === "full" || name.startsWith("oracle")) continue;
     for (const tokenBudget of [256, 1024, 4096]) {
-      const cost = planCost(planFor(name, tokenBudget, 32000, 128), LLAMA, 32000, 128, 2);
+      const cost = costOf(planFor(name, tokenBudget, 32000, 128), 32000, 128);
       const spent = (cost.last.scoreBytes + cost.last.attendBytes) / TOKEN;
       const allowed = name === "snapkv" ? tokenBudget + 128 : tokenBudget;
       assert(spent <= allowed * 1.01 && spent > .8 * allowed, `${name} spends ${spent} of ${allowed}`);
@@ -113,7 +120,9 @@ Deno.test("planCost() of every method meets the budget, where scoring is charged
 
 Deno.test("planCost() scales with the element size alone", () => {
   const plan = planFor("rocketkv", 256, 16256, 128);
-  const [half, whole] = [2, 4].map((bytes) => planCost(plan, LLAMA, 16256, 128, bytes));
+  const [half, whole] = (["bf16", "f32"] as const).map((type) =>
+    costOf(plan, 16256, 128, { format: kvFormat(type, 128) })
+  );
   assert.equal(whole!.kvBytes, 2 * half!.kvBytes);
   assert.equal(whole!.last.scoreBytes, 2 * half!.last.scoreBytes);
   assert.equal(whole!.attended, half!.attended);
@@ -141,7 +150,7 @@ Deno.test("formatPlan() says in one line what is kept and what is attended", () 
       "4 sinks and 8 recent pinned",
   );
   assert.equal(
-    formatPlan({ ...DENSE, evict: "recent", keep: 10, sinks: 2 }),
+    formatPlan([{ ...DENSE, evict: "recent", keep: 10, sinks: 2 }]),
     "keep 2 sinks and the most recent prompt tokens, 10 in all",
   );
 });

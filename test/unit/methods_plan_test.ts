@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PlanInput } from "../../lib/methods/method.ts";
-import { DENSE, MAX_WINDOW, type Plan } from "../../lib/methods/plan.ts";
+import { DENSE, MAX_WINDOW, type Plan, planOfLayer } from "../../lib/methods/plan.ts";
 import { findMethod, methods } from "../../lib/methods/registry.ts";
 
 /** Llama-3.1-8B with a 16K prompt at 64x. */
@@ -15,21 +15,26 @@ const INPUT: PlanInput = {
   set: {},
 };
 
-const plan = (name: string, changes: Partial<PlanInput> = {}): Plan => findMethod(name).plan({ ...INPUT, ...changes });
+/** The plan of a method that has the same for all layers. */
+function plan(name: string, changes: Partial<PlanInput> = {}): Plan {
+  const [first, ...rest] = findMethod(name).plan({ ...INPUT, ...changes });
+  assert.equal(rest.length, 0, `${name} plans layers apart`);
+  return first;
+}
 
 /** Every method with a choice to make. */
 const compressing = methods.filter(({ name }) => name !== "full");
 
 /** The ranges that `cuda/include/rocketkv.h` gives, checked here without the code under test. */
 function assertValid(p: Plan, { headDim, promptTokens }: PlanInput): void {
-  const whole = [p.keep, p.window, p.poolWidth, p.sinks, p.pageSize, p.queryDims, p.topK, p.stepKeep, p.denseLayers];
+  const whole = [p.keep, p.window, p.poolWidth, p.sinks, p.pageSize, p.queryDims, p.topK, p.stepKeep];
   assert(whole.every(Number.isSafeInteger), `not whole: ${whole}`);
   if (p.evict !== "none") assert(p.keep >= 1);
-  if (p.evict === "snapkv") {
+  if (p.evict === "score") {
     assert(p.keep < promptTokens, "an eviction that cannot happen");
-    assert(p.window >= 1 && p.window <= Math.min(MAX_WINDOW, p.keep));
-    assert(p.sinks + p.window <= p.keep);
+    assert(p.sinks + p.recent <= p.keep);
     assert.equal(p.poolWidth % 2, 1);
+    if (p.score === "votes") assert(p.window >= 1 && p.window <= MAX_WINDOW && p.recent <= p.window);
   }
   if (p.evict === "recent") assert(p.sinks < p.keep);
   if (p.stepKeep > 0) assert(p.sinks < p.stepKeep && p.select !== "pages" && !p.keepHistory);
@@ -39,7 +44,6 @@ function assertValid(p: Plan, { headDim, promptTokens }: PlanInput): void {
   if (p.select === "exact") return;
   assert(p.pageSize >= 1);
   assert(p.queryDims >= 1 && p.queryDims <= headDim);
-  assert.notEqual(p.rank, "per_head");
 }
 
 for (const method of methods) {
@@ -49,9 +53,10 @@ for (const method of methods) {
         for (const headDim of [8, 64, 128, 256]) {
           for (const newTokens of [0, 1, 100, 4096]) {
             const input = { ...INPUT, promptTokens, tokenBudget, headDim, newTokens };
-            const result = method.plan(input);
-            assertValid(result, input);
-            if (tokenBudget >= promptTokens + newTokens) assert.deepEqual(result, DENSE);
+            const plans = method.plan(input);
+            assert([1, input.nLayers].includes(plans.length));
+            for (const result of plans) assertValid(result, input);
+            if (tokenBudget >= promptTokens + newTokens) assert.deepEqual(plans, [DENSE]);
           }
         }
       }
@@ -74,16 +79,21 @@ for (const method of methods) {
 
 for (const method of compressing) {
   Deno.test(`${method.name}.plan() leaves dense_layers alone and no more than there are`, () => {
-    assert.equal(method.plan({ ...INPUT, set: { dense_layers: 2 } }).denseLayers, 2);
+    const plans = method.plan({ ...INPUT, set: { dense_layers: 2 } });
+    assert.equal(plans.length, 32);
+    const usual = method.plan(INPUT);
+    for (const [layer, own] of plans.entries()) {
+      assert.deepEqual(own, layer < 2 ? DENSE : planOfLayer(usual, layer), `layer ${layer}`);
+    }
     assert.throws(
       () => method.plan({ ...INPUT, set: { dense_layers: 33 } }),
-      /dense_layers must be <= the model's layers: found 33 and 32/,
+      /dense_layers=33: it must be <= the model's layers: found 32/,
     );
   });
 
   Deno.test(`${method.name}.plan() is the full cache from the first budget that holds everything`, () => {
-    assert.deepEqual(method.plan({ ...INPUT, tokenBudget: 16384 }), DENSE);
-    assert.notDeepEqual(method.plan({ ...INPUT, tokenBudget: 16000 }), DENSE);
+    assert.deepEqual(method.plan({ ...INPUT, tokenBudget: 16384 }), [DENSE]);
+    assert.notDeepEqual(method.plan({ ...INPUT, tokenBudget: 16000 }), [DENSE]);
   });
 }
 
@@ -94,9 +104,10 @@ Deno.test("full keeps everything at any budget", () => {
 Deno.test("rocketkv evicts by votes and then selects by pages", () => {
   assert.deepEqual(plan("rocketkv"), {
     ...DENSE,
-    evict: "snapkv",
+    evict: "score",
     keep: 1467,
     window: 32,
+    recent: 32,
     poolWidth: 63,
     select: "pages",
     pageSize: 3,
@@ -106,7 +117,7 @@ Deno.test("rocketkv evicts by votes and then selects by pages", () => {
 });
 
 Deno.test("rocketkv-mt is rocketkv with a history and a wider window", () => {
-  assert.deepEqual(plan("rocketkv-mt"), { ...plan("rocketkv"), window: 128, keepHistory: true });
+  assert.deepEqual(plan("rocketkv-mt"), { ...plan("rocketkv"), window: 128, recent: 128, keepHistory: true });
 });
 
 Deno.test("rocketkv without eviction is hsa over the same tokens", () => {
@@ -130,7 +141,7 @@ Deno.test("rocketkv keeps as many prompt tokens as there are new ones", () => {
 });
 
 Deno.test("snapkv spends the whole budget on kept tokens", () => {
-  assert.deepEqual(plan("snapkv"), { ...DENSE, evict: "snapkv", keep: 256, window: 32, poolWidth: 63 });
+  assert.deepEqual(plan("snapkv"), { ...DENSE, evict: "score", keep: 256, window: 32, recent: 32, poolWidth: 63 });
   assert.equal(plan("snapkv", { tokenBudget: 8 }).window, 8);
   assert.deepEqual(plan("snapkv", { tokenBudget: 200, promptTokens: 180 }), DENSE);
 });
@@ -162,7 +173,7 @@ Deno.test("oracle chooses per query head, oracle-group per KV head", () => {
 Deno.test("settings replace the numbers they name and nothing else", () => {
   const cases: [string, Record<string, number>, Partial<Plan>][] = [
     ["rocketkv", { top_k: 64 }, { topK: 64 }],
-    ["rocketkv", { window: 16 }, { window: 16 }],
+    ["rocketkv", { window: 16 }, { window: 16, recent: 16 }],
     ["rocketkv", { kernel: 7 }, { poolWidth: 7 }],
     ["rocketkv", { pool: 1 }, { pool: "avg" }],
     ["rocketkv", { sinks: 4 }, { sinks: 4 }],

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { PlanInput } from "../../lib/methods/method.ts";
-import type { Plan } from "../../lib/methods/plan.ts";
+import { type LayerPlans, type Plan, planOfLayer } from "../../lib/methods/plan.ts";
 import { findMethod, methods } from "../../lib/methods/registry.ts";
 import { keepBest, selectTokens, vote } from "../reference/attention.ts";
 import { ReferenceModel } from "../reference/model.ts";
@@ -18,9 +18,14 @@ function tokens(n: number, seed: number): number[] {
   return range(0, n).map(() => Math.floor(next() * config.vocabSize));
 }
 
-function planFor(name: string, changes: Partial<PlanInput>): Plan {
+function plansFor(name: string, changes: Partial<PlanInput>): LayerPlans {
   const shape = { headDim: config.headDim, group: 2, nLayers: config.nLayers, nKvHeads: config.nKvHeads };
   return findMethod(name).plan({ tokenBudget: 16, promptTokens: 80, newTokens: 8, set: {}, ...shape, ...changes });
+}
+
+/** The plan of a method that has the same for all layers. */
+function planFor(name: string, changes: Partial<PlanInput>): Plan {
+  return plansFor(name, changes)[0];
 }
 
 function prefilled(n: number, seed: number): ReferenceModel {
@@ -33,7 +38,7 @@ for (const { name } of methods) {
   Deno.test(`${name} at a budget that holds everything equals the full cache to the last bit`, () => {
     const model = prefilled(20, 1);
     const full = model.fork();
-    model.compress(planFor(name, { tokenBudget: 28, promptTokens: 20 }));
+    model.compress(plansFor(name, { tokenBudget: 28, promptTokens: 20 }));
     full.compress(planFor("full", {}));
     for (const token of tokens(8, 2)) assert.deepEqual(model.decode(token), full.decode(token));
   });
@@ -43,10 +48,11 @@ for (const { name } of methods) {
       const whole = prefilled(promptTokens, 3);
       for (const tokenBudget of [1, 2, 3, 16]) {
         const model = whole.fork();
-        const plan = planFor(name, { tokenBudget, promptTokens });
-        model.compress(plan);
+        const plans = plansFor(name, { tokenBudget, promptTokens });
+        model.compress(plans);
         const logits = [model.decode(1), model.decode(2)].at(-1)!;
         assert(logits.every(Number.isFinite), `${promptTokens} tokens at ${tokenBudget}`);
+        const plan = planOfLayer(plans, 1);
         if (plan.select !== "all") assert(model.selected(1, 3).length <= plan.topK);
         if (plan.stepKeep > 0) assert(model.selected(1, 3).length <= tokenBudget);
         assert(model.selected(1, 3).length >= 1);
