@@ -4,12 +4,21 @@
  * Written for clarity, from the definitions of `cuda/include/rocketkv.h`. One token goes through one layer at a time.
  */
 
-import { MAX_WINDOW, type Plan } from "../../lib/methods/plan.ts";
+import { DENSE, type LayerPlans, MAX_WINDOW, type Plan, planOfLayer } from "../../lib/methods/plan.ts";
 import type { ModelConfig, Role } from "../../lib/model/types.ts";
-import { attend } from "./attention.ts";
 import { HeadCache } from "./cache.ts";
+import { compressLayer } from "./compress.ts";
 import { add, matVec, range, rmsNorm, type Row, silu } from "./ops.ts";
 import { rotate } from "./rope.ts";
+import {
+  addAttention,
+  attendStep,
+  attentionOf,
+  dropLeastAttended,
+  dropOldest,
+  type GroupQuery,
+  type StepResult,
+} from "./step.ts";
 
 /** Row-major matrices and vectors by `weightKey()`; without `lm_head` the embedding serves as head. */
 export type Weights = ReadonlyMap<string, Float64Array>;
@@ -25,12 +34,14 @@ interface LayerState {
   readonly heads: HeadCache[];
   /** [at most MAX_WINDOW][n_heads] queries of the last prefill call after RoPE, most recent last. */
   queries: Row[][];
+  /** [tokens][n_heads] all prefilled queries before RoPE, from position OBSERVE_FROM on. */
+  observed: Row[][];
   /** [n_heads] positions that the last decode step attended to. */
   selected: number[][];
 }
 
-/** Slots that every head of a group attends to, [group][...]. */
-type Choose = (layer: number, cache: HeadCache, q: Row[]) => number[][];
+/** `RKV_OBSERVE_FROM` of the C header. */
+const OBSERVE_FROM = 4;
 
 /** One sequence of a model: prefill, compress, decode, and again from the top for the next turn. */
 export class ReferenceModel {
@@ -39,7 +50,7 @@ export class ReferenceModel {
   #layers: LayerState[];
   #position = 0;
   /** Null between a prefill and its compression. */
-  #plan: Plan | null = null;
+  #plans: LayerPlans | null = null;
 
   constructor(config: ModelConfig, weights: Weights) {
     this.config = config;
@@ -47,54 +58,50 @@ export class ReferenceModel {
     this.#layers = range(0, config.nLayers).map(() => ({
       heads: range(0, config.nKvHeads).map(() => new HeadCache()),
       queries: [],
+      observed: [],
       selected: [],
     }));
   }
 
   /** Run tokens with dense attention over everything cached. @returns Logits of the last token, [vocab_size]. */
   prefill(tokens: number[]): Row {
-    this.#plan = null;
+    this.#plans = null;
     for (const layer of this.#layers) {
       layer.queries = [];
-      layer.heads.forEach((cache) => cache.forgetIndex());
+      layer.heads.forEach((cache) => cache.forgetLists());
     }
-    return this.#forward(tokens, (_, cache, q) => {
-      const visible = this.#visible(cache);
-      return q.map(() => visible);
-    });
+    return this.#forward(tokens);
   }
 
   /** Apply a plan to what was prefilled. */
-  compress(plan: Plan): void {
-    const { nHeads, nKvHeads, slidingWindow } = this.config;
-    const group = nHeads / nKvHeads;
-    for (const layer of this.#layers.slice(plan.denseLayers)) {
-      layer.heads.forEach((cache, h) => {
-        const queries = layer.queries.map((heads) => heads.slice(h * group, (h + 1) * group));
-        cache.compress(plan, queries, slidingWindow);
-      });
-    }
-    this.#plan = plan;
+  compress(plan: Plan | LayerPlans): void {
+    const { rope, slidingWindow } = this.config;
+    const plans: LayerPlans = Array.isArray(plan) ? plan as LayerPlans : [plan as Plan];
+    this.#layers.forEach(({ heads, queries, observed }, layer) =>
+      compressLayer(heads, planOfLayer(plans, layer), {
+        layer,
+        nTokens: this.#position,
+        queries,
+        observed,
+        rope,
+        slidingWindow,
+        wo: this.#weight("wo", layer),
+      })
+    );
+    this.#plans = plans;
   }
 
   /** One step. @returns Logits, [vocab_size]. */
   decode(token: number): Row {
-    const plan = this.#plan;
-    if (plan === null) throw new Error("Cannot decode: the sequence must be compressed first");
-    return this.#forward([token], (layer, cache, q) => {
-      if (layer < plan.denseLayers) {
-        const visible = this.#visible(cache);
-        return q.map(() => visible);
-      }
-      cache.limit(plan); // before attending: no step reads more than the limit
-      return cache.select(q, plan, this.config.slidingWindow);
-    });
+    if (this.#plans === null) throw new Error("Cannot decode: the sequence must be compressed first");
+    return this.#forward([token]);
   }
 
-  /** Positions that a KV head can attend to, ascending. */
-  cached(layer: number, kvHead: number): number[] {
-    const cache = this.#layers[layer]!.heads[kvHead]!;
-    return cache.candidates.map((s) => cache.positions[s]!);
+  /** Positions that a query head can attend to, ascending. */
+  cached(layer: number, head: number): number[] {
+    const group = this.config.nHeads / this.config.nKvHeads;
+    const cache = this.#layers[layer]!.heads[Math.floor(head / group)]!;
+    return cache.candidates(head % group).map((s) => cache.positions[s]!);
   }
 
   /** Positions that a query head attended to for the last token, ascending. */
@@ -105,23 +112,24 @@ export class ReferenceModel {
   /** An independent copy of the sequence. */
   fork(): ReferenceModel {
     const copy = new ReferenceModel(this.config, this.#weights);
-    copy.#layers = this.#layers.map(({ heads, queries, selected }) => ({
+    copy.#layers = this.#layers.map(({ heads, queries, observed, selected }) => ({
       heads: heads.map((cache) => cache.fork()),
       queries: [...queries],
+      observed: [...observed],
       selected: [...selected],
     }));
     copy.#position = this.#position;
-    copy.#plan = this.#plan;
+    copy.#plans = this.#plans;
     return copy;
   }
 
-  #forward(tokens: number[], choose: Choose): Row {
+  #forward(tokens: number[]): Row {
     const { dim, normEps } = this.config;
     const embed = this.#weight("embed");
     let hidden: Row[] = tokens.map((token) => embed.slice(token * dim, (token + 1) * dim));
     for (const layer of this.#layers.keys()) {
       hidden = hidden.map((x, i) => {
-        const y = add(x, this.#attention(layer, x, this.#position + i, choose));
+        const y = add(x, this.#attention(layer, x, this.#position + i));
         return add(y, this.#feedForward(layer, y));
       });
     }
@@ -130,25 +138,56 @@ export class ReferenceModel {
     return matVec(this.#weights.get(weightKey("lm_head")) ?? embed, last);
   }
 
-  #attention(layer: number, x: Row, position: number, choose: Choose): Row {
+  #attention(layer: number, x: Row, position: number): Row {
     const { nHeads, nKvHeads, rope } = this.config;
     const state = this.#layers[layer]!;
     const normed = rmsNorm(x, this.#weight("attn_norm", layer), this.config.normEps);
-    const q = this.#project(layer, normed, "wq", "bq", "q_norm").map((head) => rotate(head, position, rope));
+    const raw = this.#project(layer, normed, "wq", "bq", "q_norm");
+    const at = (p: number) => raw.map((head) => rotate(head, p, rope));
+    const q = at(position);
     const k = this.#project(layer, normed, "wk", "bk", "k_norm").map((head) => rotate(head, position, rope));
     const v = this.#project(layer, normed, "wv", "bv", null);
+    state.heads.forEach((cache, h) => cache.append(k[h]!, v[h]!, position));
     state.queries = [...state.queries, q].slice(-MAX_WINDOW);
 
     const group = nHeads / nKvHeads;
-    state.selected = [];
-    const out = state.heads.flatMap((cache, h) => {
-      cache.append(k[h]!, v[h]!, position);
-      const heads = q.slice(h * group, (h + 1) * group);
-      const chosen = choose(layer, cache, heads);
-      state.selected.push(...chosen.map((slots) => slots.map((s) => cache.positions[s]!)));
-      return heads.map((head, g) => attend(head, cache.k, cache.v, chosen[g]!));
-    });
+    const own = (rows: Row[], h: number) => rows.slice(h * group, (h + 1) * group);
+    const results = this.#plans === null
+      ? this.#attendPrefill(state, raw, q, position)
+      : this.#attendDecode(state, planOfLayer(this.#plans, layer), (h) => ({
+        q: own(q, h),
+        at: (p) => own(at(p), h),
+      }));
+    const out = results.flatMap((result) => result.out);
     return matVec(this.#weight("wo", layer), Float64Array.from(out.flatMap((head) => [...head])));
+  }
+
+  #attendPrefill(state: LayerState, raw: Row[], q: Row[], position: number): StepResult[] {
+    const { nHeads, nKvHeads, slidingWindow } = this.config;
+    if (position >= OBSERVE_FROM) state.observed.push(raw);
+    return state.heads.map((cache, h) => {
+      const heads = q.slice(h * nHeads / nKvHeads, (h + 1) * nHeads / nKvHeads);
+      const oldest = slidingWindow === 0 ? -Infinity : position - slidingWindow;
+      const visible = range(0, cache.length).filter((s) => cache.positions[s]! > oldest);
+      const weight = attentionOf(heads, visible.map((s) => cache.k[s]!));
+      const received = new Float64Array(cache.length);
+      visible.forEach((s, i) => received[s] = weight[i]!);
+      addAttention(cache, received);
+      return attendStep(cache, { q: heads, at: () => heads }, DENSE, slidingWindow);
+    });
+  }
+
+  #attendDecode(state: LayerState, plan: Plan, query: (h: number) => GroupQuery): StepResult[] {
+    const sparse = range(0, state.heads.length).filter((h) => !plan.denseHeads.includes(h));
+    for (const h of sparse) dropOldest(state.heads[h]!, plan);
+    const results = state.heads.map((cache, h) =>
+      attendStep(cache, query(h), sparse.includes(h) ? plan : DENSE, this.config.slidingWindow)
+    );
+    state.selected = results.flatMap(({ chosen }, h) =>
+      chosen.map((slots) => slots.map((s) => state.heads[h]!.positions[s]!))
+    );
+    dropLeastAttended(sparse.map((h) => state.heads[h]!), sparse.map((h) => query(h).q), plan);
+    return results;
   }
 
   /** x W^T + b cut into heads, each normed where the model does that. */
@@ -167,13 +206,6 @@ export class ReferenceModel {
     const up = matVec(this.#weight("w_up", layer), normed);
     const gated = matVec(this.#weight("w_gate", layer), normed).map((value, i) => silu(value) * up[i]!);
     return matVec(this.#weight("w_down", layer), gated);
-  }
-
-  /** Slots inside the sliding window of the newest one. */
-  #visible(cache: HeadCache): number[] {
-    const { slidingWindow } = this.config;
-    const current = cache.positions.at(-1)!;
-    return cache.candidates.filter((s) => slidingWindow === 0 || current - cache.positions[s]! < slidingWindow);
   }
 
   #weight(role: Role, layer = -1): Float64Array {

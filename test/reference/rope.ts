@@ -17,3 +17,16 @@ export function rotate(x: Row, position: number, rope: RopeConfig): Row {
   }
   return out;
 }
+
+/** Average of the rotations to positions `from` .. `from + count - 1`: a row-major matrix [head_dim, head_dim]. */
+export function averageRotation(from: number, count: number, rope: RopeConfig, headDim: number): Float64Array {
+  const matrix = new Float64Array(headDim * headDim);
+  for (let column = 0; column < headDim; column++) {
+    const unit = new Float64Array(headDim);
+    unit[column] = 1;
+    for (let p = from; p < from + count; p++) {
+      rotate(unit, p, rope).forEach((x, row) => matrix[row * headDim + column]! += x / count);
+    }
+  }
+  return matrix;
+}
