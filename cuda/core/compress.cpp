@@ -1,83 +1,40 @@
 #include "core/compress.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/clock.h"
+#include "core/evict.h"
 #include "core/failure.h"
 #include "core/plan.h"
 
 namespace rkv {
-namespace {
 
-/// SnapKV, one choice per KV head (arXiv:2404.14469; RocketKV stage 1): the window votes, the best prompt tokens and
-/// the window itself stay. Returns device i32 [n_kv_heads, keep], ascending.
-Buffer vote_slots(const Session& session, const LayerCache& cache, const rkv_plan& plan, const float* queries,
-                  int n_queries) {
-  const rkv_model_config& c = session.model.config;
-  Ops& ops = session.model.ops();
-  const int group = session.model.group(), d = c.head_dim;
-  const int window = std::min(plan.window, n_queries);  // a short turn votes with what it has
-  const int n = cache.slots() - window, keep = plan.keep - window;
-  const int q_stride = c.n_heads * d;
-  Buffer score(ops, sizeof(float) * n * c.n_kv_heads);
-  Buffer slots(ops, sizeof(int32_t) * plan.keep * c.n_kv_heads);
-  std::vector<VoteHead> votes;
-  std::vector<KeepHead> choices;
-  for (int h = 0; h < c.n_kv_heads; h++) {
-    float* head_score = score.as<float>() + static_cast<size_t>(h) * n;
-    const float* q = queries + static_cast<size_t>(n_queries - window) * q_stride + static_cast<size_t>(h) * group * d;
-    votes.push_back(
-        {cache.head(h, false), q, q_stride, window, c.sliding_window, n, VoteSum::kGroup, false, head_score, nullptr});
-    choices.push_back({head_score, n, keep, plan.sinks, plan.pool, plan.pool_width, plan.tie_by_position != 0,
-                       slots.as<int32_t>() + static_cast<size_t>(h) * plan.keep});
-  }
-  ops.vote(votes, group, d, session.shape.kv);
-  ops.keep_best(choices);
-  std::vector<int32_t> window_slots(static_cast<size_t>(window));
-  std::iota(window_slots.begin(), window_slots.end(), n);
-  for (int h = 0; h < c.n_kv_heads; h++) {
-    ops.upload(slots.as<int32_t>() + static_cast<size_t>(h) * plan.keep + keep, window_slots.data(),
-               sizeof(int32_t) * window_slots.size());
-  }
-  return slots;
-}
-
-/// StreamingLLM without shifted positions: the first `sinks` and the most recent tokens.
-Buffer recent_slots(const Session& session, const LayerCache& cache, const rkv_plan& plan) {
-  std::vector<int32_t> slots(static_cast<size_t>(plan.keep));
-  std::iota(slots.begin(), slots.begin() + plan.sinks, 0);
-  std::iota(slots.begin() + plan.sinks, slots.end(), cache.slots() - (plan.keep - plan.sinks));
-  Buffer device(session.model.ops(), sizeof(int32_t) * slots.size() * session.shape.n_kv_heads);
-  for (int h = 0; h < session.shape.n_kv_heads; h++) {
-    session.model.ops().upload(device.as<int32_t>() + static_cast<size_t>(h) * plan.keep, slots.data(),
-                               sizeof(int32_t) * slots.size());
-  }
-  return device;
-}
-
-}  // namespace
-
-void compress_layer(Session& session, int layer, const rkv_plan& plan, const float* queries, int n_queries) {
+void compress_layer(Session& session, int layer, const rkv_plan& plan, const Evidence& evidence) {
+  Model& model = session.model;
   LayerCache& cache = session.layers[static_cast<size_t>(layer)].cache;
   cache.clear_selection();
-  if (plan.evict != RKV_EVICT_NONE && cache.slots() > plan.keep) {
-    const Buffer slots = plan.evict == RKV_EVICT_SCORE ? vote_slots(session, cache, plan, queries, n_queries)
-                                                       : recent_slots(session, cache, plan);
-    if (plan.keep_history != 0) {
-      cache.set_index(session.model, session.shape, slots.as<int32_t>(), plan.keep);
-    } else {
-      cache.keep(session.model, session.shape, slots.as<int32_t>(), plan.keep);
-    }
+  evict_layer(session, layer, plan, evidence);
+  if (steps_need_attention(plan) && cache.attention(0) == nullptr) {
+    fail(RKV_E_STATE,
+         "cannot compress: step_evict ATTENTION needs a session with RKV_OBSERVE_ATTENTION (%d) in observe",
+         RKV_OBSERVE_ATTENTION);
   }
-  if (plan.select == RKV_SELECT_PAGES) cache.build_pages(session.model, session.shape, plan.page_size);
+  cache.quantise(model, session.shape, session.options);
+  // Of the rows as they are stored, whatever they were before.
+  if (plan.select == RKV_SELECT_PAGES) cache.build_pages(model, session.shape, plan);
+  if (plan.mean_value != 0) cache.build_value_sum(model, session.shape);
+  cache.prepare_steps(model, session.shape, plan);
 }
 
 void report_cache(const Session& session, rkv_compress_report* report) {
   report->kept_min = INT32_MAX, report->kept_max = 0;
   for (const LayerState& layer : session.layers) {
-    report->kept_min = std::min(report->kept_min, layer.cache.candidates());
-    report->kept_max = std::max(report->kept_max, layer.cache.candidates());
+    for (int h = 0; h < session.shape.n_kv_heads; h++) {
+      for (int list = 0; list < layer.cache.n_lists(); list++) {
+        report->kept_min = std::min(report->kept_min, layer.cache.candidates(h, list));
+        report->kept_max = std::max(report->kept_max, layer.cache.candidates(h, list));
+      }
+    }
   }
   report->bytes_after = session.kv_bytes();
   report->bytes_aux = session.aux_bytes();
@@ -91,8 +48,10 @@ void compress(Session& session, std::span<const rkv_plan> plans, rkv_compress_re
   if (report != nullptr) report->bytes_before = session.kv_bytes();
   try {
     for (int l = 0; l < session.model.config.n_layers; l++) {
-      const Buffer* queries = session.layers[static_cast<size_t>(l)].queries.get();
-      compress_layer(session, l, plan_of_layer(plans, l), queries->as<float>(), session.n_queries);
+      const LayerState& layer = session.layers[static_cast<size_t>(l)];
+      const double* moments = layer.moments != nullptr ? layer.moments->as<double>() : nullptr;
+      compress_layer(session, l, plan_of_layer(plans, l),
+                     {layer.queries->as<float>(), session.n_queries, moments, session.n_moments, session.n_tokens()});
     }
   } catch (...) {
     session.layers = before;

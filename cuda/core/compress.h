@@ -1,12 +1,12 @@
-// Eviction and page bounds: what happens to a prefilled cache before decoding.
+// Plans at work: what happens to a prefilled cache before decoding.
 #pragma once
 
-#include "core/session.h"
+#include "core/score.h"
 
 namespace rkv {
 
-/// Compress one layer under a plan. queries: device f32 [n_queries, n_heads, head_dim], the last ones of the prompt.
-void compress_layer(Session& session, int layer, const rkv_plan& plan, const float* queries, int n_queries);
+/// Compress one layer under a plan, and get it ready for the plan's decode steps.
+void compress_layer(Session& session, int layer, const rkv_plan& plan, const Evidence& evidence);
 
 /// PREFILLED -> READY.
 void compress(Session& session, std::span<const rkv_plan> plans, rkv_compress_report* report);

@@ -1,4 +1,5 @@
-// The order in which tokens stay: pooled scores, and what decides between equals. One copy for every backend's host code.
+// The order in which tokens stay: pooled scores, and what decides between equals. One copy for every backend's host
+// code.
 #pragma once
 
 #include <cstdint>

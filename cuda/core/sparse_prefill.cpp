@@ -1,0 +1,149 @@
+#include "core/sparse_prefill.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace rkv {
+namespace {
+
+constexpr int kVoters = 64;  // last queries that choose columns and diagonals
+
+Buffer slots_up_to(Ops& ops, int n) {
+  std::vector<int32_t> slots(static_cast<size_t>(n));
+  std::iota(slots.begin(), slots.end(), 0);
+  Buffer device(ops, sizeof(int32_t) * slots.size());
+  ops.upload(device.as(), slots.data(), device.bytes());
+  return device;
+}
+
+std::vector<float> download(Ops& ops, const Buffer& from, size_t first, size_t n) {
+  std::vector<float> host(n);
+  ops.download(host.data(), from.as<float>() + first, sizeof(float) * n);
+  return host;
+}
+
+}  // namespace
+
+bool SparsePrefill::applies(const Session& session, int layer, int n) {
+  const std::vector<rkv_pattern>& patterns = session.patterns[static_cast<size_t>(layer)];
+  const LayerCache& cache = session.layers[static_cast<size_t>(layer)].cache;
+  for (int h = 1; h < session.shape.n_kv_heads; h++) {
+    if (cache.slots(h) != cache.slots(0)) return false;
+  }
+  return n > 1 && std::any_of(patterns.begin(), patterns.end(),
+                              [&](const rkv_pattern& pattern) { return hides_slots(pattern, cache.slots(0) + n); });
+}
+
+SparsePrefill::SparsePrefill(const Session& session, int layer, int n)
+    : s_(session),
+      model_(session.model),
+      cache_(session.layers[static_cast<size_t>(layer)].cache),
+      patterns_(session.patterns[static_cast<size_t>(layer)]),
+      n_(n),
+      before_(cache_.slots(0)),
+      padding_(before_ % kPatternBlock),
+      q_(model_.ops(), sizeof(float) * row_floats() * static_cast<size_t>(padding_ + n)),
+      all_(slots_up_to(model_.ops(), before_ + n)) {
+  // Zeros shorten the mean query of their block, which changes no order.
+  const std::vector<float> zeros(row_floats() * static_cast<size_t>(padding_), 0.0f);
+  if (padding_ > 0) model_.ops().upload(q_.as(), zeros.data(), sizeof(float) * zeros.size());
+  model_.work.add(static_cast<int64_t>(q_.bytes() + all_.bytes()));
+}
+
+SparsePrefill::~SparsePrefill() { model_.work.add(-static_cast<int64_t>(q_.bytes() + all_.bytes())); }
+
+void SparsePrefill::keep_queries(const float* q, int from, int n) {
+  model_.ops().copy(row(from), q, sizeof(float) * row_floats() * static_cast<size_t>(n));
+}
+
+void SparsePrefill::choose() {
+  const int group = model_.group(), d = model_.config.head_dim, n_heads = model_.config.n_heads;
+  const bool any = std::any_of(patterns_.begin(), patterns_.end(),
+                               [](const rkv_pattern& p) { return p.kind == RKV_PATTERN_VERTICAL_SLASH; });
+  if (!any) return;
+  const int window = std::min(kVoters, n_), total = before_ + n_;
+  const size_t slots = static_cast<size_t>(total);
+  Buffer columns(model_.ops(), sizeof(float) * slots * static_cast<size_t>(n_heads));
+  Buffer diagonals(model_.ops(), columns.bytes());
+  std::vector<VoteHead> heads;
+  for (int h = 0; h < s_.shape.n_kv_heads; h++) {
+    const size_t first = static_cast<size_t>(h) * group;
+    heads.push_back({cache_.head(h, false), row(n_ - window) + first * d, n_heads * d, window, 0, total, VoteSum::kHead,
+                     false, columns.as<float>() + first * slots, diagonals.as<float>() + first * slots});
+  }
+  model_.ops().vote(heads, group, d, s_.shape.kv);
+  for (int head = 0; head < n_heads; head++) {
+    if (pattern(head).kind != RKV_PATTERN_VERTICAL_SLASH) continue;
+    const size_t first = static_cast<size_t>(head) * slots;
+    choices_.emplace_back(pattern(head), download(model_.ops(), columns, first, slots),
+                          download(model_.ops(), diagonals, first, slots));
+  }
+}
+
+std::vector<float> SparsePrefill::score_blocks(int begin, int end) const {
+  const bool any =
+      std::any_of(patterns_.begin(), patterns_.end(), [](const rkv_pattern& p) { return p.kind == RKV_PATTERN_BLOCK; });
+  if (!any) return {};
+  const int row_blocks = (end - begin + kPatternBlock - 1) / kPatternBlock;
+  const int key_blocks = (end + kPatternBlock - 1) / kPatternBlock;
+  const size_t n = static_cast<size_t>(model_.config.n_heads) * row_blocks * key_blocks;
+  Buffer score(model_.ops(), sizeof(float) * n);
+  std::vector<HeadCache> heads;
+  for (int h = 0; h < s_.shape.n_kv_heads; h++) {
+    heads.push_back(cache_.head(h, false));
+    heads.back().n = end;
+  }
+  model_.ops().block_scores(row(begin - before_), end - begin, begin, heads, model_.group(), model_.config.head_dim,
+                            s_.shape.kv, score.as<float>());
+  return download(model_.ops(), score, 0, n);
+}
+
+void SparsePrefill::attend(int from, int n, float* out) {
+  const int n_heads = model_.config.n_heads;
+  const int first_slot = before_ + from, end = first_slot + n;
+  const int begin = first_slot / kPatternBlock * kPatternBlock;
+  // A block's score counts all of its rows, also those of other chunks.
+  const int block_end = std::min((end + kPatternBlock - 1) / kPatternBlock * kPatternBlock, before_ + n_);
+  const std::vector<float> score = score_blocks(begin, block_end);
+  const int row_blocks = (block_end - begin + kPatternBlock - 1) / kPatternBlock;
+  const int key_blocks = (block_end + kPatternBlock - 1) / kPatternBlock;
+
+  std::vector<int32_t> slots;
+  std::vector<ListedRows> rows;
+  std::vector<size_t> list_begin;  // in `slots`
+  auto choice = choices_.begin();
+  for (int head = 0; head < n_heads; head++) {
+    const rkv_pattern& p = pattern(head);
+    for (int block = begin; block < end; block += kPatternBlock) {
+      const int low = std::max(block, first_slot), high = std::min(block + kPatternBlock, end);
+      ListedRows listed = {cache_.head(head / model_.group(), false), head, low - first_slot, high - low};
+      listed.cache.n = end;
+      list_begin.push_back(slots.size());
+      if (p.kind == RKV_PATTERN_DENSE) {
+        listed.cache.index = all_.as<int32_t>(), listed.cache.n_index = high;
+      } else {
+        std::vector<int32_t> list;
+        if (p.kind == RKV_PATTERN_A_SHAPE) {
+          list = a_shape_slots(p, block, high);
+        } else if (p.kind == RKV_PATTERN_VERTICAL_SLASH) {
+          list = vertical_slash_slots(*choice, block, high);
+        } else {
+          const size_t at = static_cast<size_t>(head) * row_blocks + (block - begin) / kPatternBlock;
+          list = block_slots(p, &score[at * key_blocks], block, high);
+        }
+        listed.cache.n_index = static_cast<int32_t>(list.size());
+        slots.insert(slots.end(), list.begin(), list.end());
+      }
+      rows.push_back(listed);
+    }
+    if (p.kind == RKV_PATTERN_VERTICAL_SLASH) ++choice;
+  }
+  Buffer lists(model_.ops(), sizeof(int32_t) * std::max<size_t>(slots.size(), 1));
+  model_.ops().upload(lists.as(), slots.data(), sizeof(int32_t) * slots.size());
+  for (size_t i = 0; i < rows.size(); i++) {
+    if (rows[i].cache.index == nullptr) rows[i].cache.index = lists.as<int32_t>() + list_begin[i];
+  }
+  model_.ops().attend_listed(row(from), n, rows, n_heads, model_.config.head_dim, s_.shape.kv, out);
+}
+
+}  // namespace rkv
