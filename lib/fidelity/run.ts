@@ -1,0 +1,151 @@
+/**
+ * Teacher-forced fidelity: every method is fed the same continuation, the full cache's own, and its next-token
+ * distributions are compared with the full cache's.
+ *
+ * One prefill serves all methods: they are forks of it, and decode in one batch. Of a second prefill in chunks of another
+ * size, which computes the same with other roundings, comes the noise floor.
+ */
+import { type Cost, costOf } from "../engine/cost.ts";
+import type { Engine } from "../engine/engine.ts";
+import { formatOf } from "../engine/kv_options.ts";
+import { checkContext } from "../engine/prompt.ts";
+import { planFor, type Planned, type Recipe } from "../engine/recipe.ts";
+import { observationsFor } from "../methods/observe.ts";
+import { DENSE } from "../methods/plan.ts";
+import { NativeSession, type SessionOptions } from "../native/session.ts";
+import { argmax, compareLogits, type StepMeasure } from "./measures.ts";
+
+export interface FidelityRequest {
+  readonly promptIds: readonly number[];
+  readonly recipes: readonly Recipe[];
+  /** Steps that are compared; the first one compares the logits at the prompt's end. */
+  readonly steps: number;
+  /** Tokens that are fed instead of what the full cache prefers. */
+  readonly continuation?: readonly number[];
+  /** Last prompt tokens that are fed as decode steps, so that eviction cannot see them. @default 0 */
+  readonly decodeTail?: number;
+  readonly session?: SessionOptions;
+  readonly allowLong?: boolean;
+  readonly signal: AbortSignal;
+  /** Counts decode steps of all arms. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** One method on one prompt. */
+export interface ArmResult {
+  readonly tokenBudget: number;
+  readonly measures: readonly StepMeasure[];
+  readonly cost: Cost;
+}
+
+export interface PromptResult {
+  readonly continuation: readonly number[];
+  /** The full cache against itself, computed twice. */
+  readonly noise: readonly StepMeasure[];
+  /** In the order of the recipes. */
+  readonly arms: readonly ArmResult[];
+}
+
+/** Sessions that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
+const BATCH = 16;
+/** Chunk of the second prefill: none of the library's own sizes. */
+const OTHER_CHUNK = 96;
+
+/** @throws {RunError} for a prompt that does not fit the model, {UsageError} for a budget that cannot be planned. */
+export async function measureFidelity(engine: Engine, request: FidelityRequest): Promise<PromptResult> {
+  const { promptIds, recipes, steps, decodeTail = 0, signal } = request;
+  if (!request.allowLong) checkContext(promptIds.length, steps, engine.config.contextLength);
+  const tail = Math.min(decodeTail, promptIds.length - 1);
+  const head = promptIds.slice(0, promptIds.length - tail), fed = promptIds.slice(promptIds.length - tail);
+  const planned = recipes.map((recipe) => planFor(recipe, engine.config, head.length, steps + tail));
+  const observe = observationsFor(planned.map(({ plans }) => plans));
+
+  using base = await prefilled(engine, head, { ...request.session, observe }, signal);
+  const { logits, continuation } = await runFull(base, fed, request);
+  let done = 0;
+  const total = steps * (recipes.length + 1);
+  const report = (arms: number) => request.onProgress?.(done += arms, total);
+
+  using again = await prefilled(engine, head, { ...request.session, chunkTokens: OTHER_CHUNK }, signal);
+  const dense: Planned = { plans: [DENSE], tokenBudget: promptIds.length + steps };
+  const [noise] = await runArms(engine, again, [dense], fed, continuation, logits, request, report);
+  const arms: ArmResult[] = [];
+  for (let from = 0; from < planned.length; from += BATCH) {
+    const batch = planned.slice(from, from + BATCH);
+    arms.push(...await runArms(engine, base, batch, fed, continuation, logits, request, report));
+  }
+  return { continuation, noise: noise!.measures, arms };
+}
+
+async function prefilled(
+  engine: Engine,
+  ids: readonly number[],
+  options: SessionOptions,
+  signal: AbortSignal,
+): Promise<NativeSession> {
+  const session = NativeSession.create(engine.model, options);
+  try {
+    await session.prefill(ids, { signal });
+    return session;
+  } catch (error) {
+    session[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The full cache's logits of every step, and the tokens between them. */
+async function runFull(
+  base: NativeSession,
+  fed: readonly number[],
+  { steps, continuation, signal }: FidelityRequest,
+): Promise<{ logits: Float32Array[]; continuation: number[] }> {
+  using full = base.fork();
+  await full.compress(DENSE);
+  for (const id of fed) await NativeSession.decode([full], [id]);
+  const logits = [full.logits()], tokens: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    signal.throwIfAborted();
+    tokens.push(continuation?.[step] ?? argmax(logits[step]!));
+    if (step + 1 === steps) break;
+    await NativeSession.decode([full], [tokens[step]!]);
+    logits.push(full.logits());
+  }
+  return { logits, continuation: tokens };
+}
+
+/** Forks of one prefill under plans of their own, fed the continuation together. */
+async function runArms(
+  engine: Engine,
+  base: NativeSession,
+  planned: readonly Planned[],
+  fed: readonly number[],
+  continuation: readonly number[],
+  wanted: readonly Float32Array[],
+  { session: options, signal }: FidelityRequest,
+  report: (arms: number) => void,
+): Promise<ArmResult[]> {
+  const forks: NativeSession[] = [];
+  try {
+    for (const { plans } of planned) {
+      const fork = base.fork();
+      forks.push(fork);
+      await fork.compress(plans);
+    }
+    for (const id of fed) await NativeSession.decode(forks, forks.map(() => id));
+    const measures: StepMeasure[][] = forks.map(() => []);
+    for (const [step, token] of continuation.entries()) {
+      signal.throwIfAborted();
+      forks.forEach((fork, i) => measures[i]!.push(compareLogits(wanted[step]!, fork.logits(), token)));
+      report(forks.length);
+      if (step + 1 < continuation.length) await NativeSession.decode(forks, forks.map(() => token));
+    }
+    const format = formatOf(options);
+    return forks.map((fork, i) => ({
+      tokenBudget: planned[i]!.tokenBudget,
+      measures: measures[i]!,
+      cost: costOf(fork.stats(), engine.model.usage(), engine.config, format),
+    }));
+  } finally {
+    for (const fork of forks) fork[Symbol.dispose]();
+  }
+}
