@@ -70,13 +70,13 @@ void give_positions(const std::vector<int32_t>& found, int32_t* positions, int32
 
 }  // namespace
 
-int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t kv_head, int32_t* positions, int32_t capacity,
+int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
                          int32_t* out_n, rkv_error* err) {
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
     const Session& s = use.only();
-    check_layer_and_head(s, layer, kv_head, s.model.config.n_kv_heads);
-    give_positions(s.cached_positions(layer, kv_head), positions, capacity, out_n);
+    check_layer_and_head(s, layer, head, s.model.config.n_heads);
+    give_positions(s.cached_positions(layer, head), positions, capacity, out_n);
   });
 }
 

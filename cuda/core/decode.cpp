@@ -116,11 +116,10 @@ class DecodeStep {
     for (size_t i = 0; i < sessions_.size(); i++) {
       Session& s = *sessions_[i];
       LayerCache& cache = s.layers[static_cast<size_t>(l)].cache;
-      const int from = cache.candidates();
       cache.append(model_, s.shape, act_.k + i * cols, act_.v + i * cols, positions_[i], 1, &appends_);
       const rkv_plan& plan = s.plan(l);
-      if (plan.step_keep > 0) cache.drop_oldest(plan.sinks, plan.step_keep);
-      cache.collect_pages(from, &pages_);
+      if (plan.step_keep > 0) cache.drop_oldest(plan);
+      cache.collect_pages(s.shape, 1, &pages_);
     }
     ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n_, rope_.as<float>(), appends_, pages_);
   }
@@ -155,8 +154,8 @@ class DecodeStep {
   int first_visible(const LayerCache& cache, int h, int position) const {
     const int oldest = position - c_.sliding_window + 1;
     if (c_.sliding_window == 0 || oldest <= 0) return 0;
-    if (cache.candidates() == position + 1) return oldest;  // nothing was evicted: slot = position
-    return cache.first_at(ops_, h, oldest);
+    if (cache.candidates(h) == position + 1) return oldest;  // nothing was evicted: slot = position
+    return cache.first_at(ops_, h, 0, oldest);
   }
 
   /// An op call handles one KV dtype; sessions of both may share a step.

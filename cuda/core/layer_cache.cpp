@@ -1,7 +1,8 @@
 #include "core/layer_cache.h"
 
 #include <algorithm>
-#include <numeric>
+
+#include "core/plan.h"
 
 namespace rkv {
 namespace {
@@ -11,136 +12,166 @@ constexpr int kLargestTail = 1024;
 
 }  // namespace
 
-void LayerCache::reserve(Model& model, const CacheShape& shape, int n, int ahead) {
-  const Segment* last = segments_.empty() ? nullptr : &segments_.back();
-  const bool open = last != nullptr && last->block.use_count() == 1 && last->end == last->block->filled;
-  if (!open || last->block->capacity - last->end < n) {
-    const int tail = last == nullptr ? kFirstTail : std::clamp(2 * last->block->capacity, kFirstTail, kLargestTail);
-    const int capacity = n + ahead > 1 ? n + ahead : tail;  // a prompt's block fits exactly, decode steps grow
-    segments_.push_back({std::make_shared<KvBlock>(model, shape, capacity), 0, 0});
+int LayerCache::max_candidates() const {
+  const std::vector<int> counts = candidate_counts(0);
+  return counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+}
+
+std::vector<int> LayerCache::candidate_counts(int extra) const {
+  std::vector<int> counts;
+  for (int h = 0; h < n_heads(); h++) {
+    for (int list = 0; list < n_lists(); list++) counts.push_back(candidates(h, list) + extra);
   }
-  if (index_ != nullptr) reserve_index(model.ops(), shape, n);
-  if (bounds_ != nullptr) reserve_pages(model.ops(), shape, bounds_->page_size, n);
+  return counts;
+}
+
+HeadCache LayerCache::head(int h, bool indexed, int list) const {
+  if (heads_.empty()) return {nullptr, 0, 0, nullptr, 0};
+  const Head& head = heads_[h];
+  HeadCache view{head.runs.data(), static_cast<int32_t>(head.runs.size()), head.slots, nullptr, 0};
+  if (indexed && index_ != nullptr) view.index = index_->slots(h, list), view.n_index = index_->count(h, list);
+  return view;
+}
+
+Bounds LayerCache::bounds(int h, int list) const {
+  if (bounds_ == nullptr) return {nullptr, 0, 1};
+  return bounds_->list(static_cast<size_t>(h) * n_lists() + list);
+}
+
+float* LayerCache::value_sum(int h) const {
+  if (value_sum_ == nullptr) return nullptr;
+  return value_sum_->as<float>() + value_sum_->bytes() / sizeof(float) / heads_.size() * h;
+}
+
+bool LayerCache::owned(const KvBlock* block) const {
+  for (const auto& b : blocks_) {
+    if (b.get() == block) return b.use_count() == 1;
+  }
+  return false;
+}
+
+int LayerCache::room_behind(int h, const Segment& segment) const {
+  if (segment.end != segment.block->filled[h] || !owned(segment.block)) return 0;
+  return segment.block->capacity(h) - segment.end;
+}
+
+int LayerCache::open_room(int h) const {
+  const auto& segments = heads_[h].segments;
+  return segments.empty() || segments.back().block->coded() ? 0 : room_behind(h, segments.back());
+}
+
+/// Slots of a new block for a head that has no room for n more, 0 if it has.
+int LayerCache::wanted_capacity(int h, int n, int ahead) const {
+  const Head& head = heads_[h];
+  const bool scattered = head.in_place && head.segments.size() > 1;
+  if (open_room(h) >= n && !scattered) return 0;
+  if (head.in_place) return std::max(head.slots + n, std::clamp(2 * head.slots, kFirstTail, step_keep_ + 1));
+  if (n + ahead > 1) return n + ahead;  // a prompt's block fits exactly, decode steps grow
+  if (head.segments.empty() || head.segments.front().block->coded()) return kFirstTail;
+  return std::clamp(2 * head.segments.back().block->capacity(h), kFirstTail, kLargestTail);
+}
+
+void LayerCache::reserve(Model& model, const CacheShape& shape, int n, int ahead) {
+  if (heads_.empty()) heads_.resize(static_cast<size_t>(shape.n_kv_heads));
+  std::vector<int> capacity;
+  for (int h = 0; h < n_heads(); h++) capacity.push_back(wanted_capacity(h, n, ahead));
+  if (std::any_of(capacity.begin(), capacity.end(), [](int c) { return c > 0; })) {
+    KvBlock* block = add_block(std::make_shared<KvBlock>(model, shape, capacity));
+    for (int h = 0; h < n_heads(); h++) {
+      Head& head = heads_[h];
+      if (capacity[h] == 0) continue;
+      if (head.in_place) {
+        copy_rows(model.ops(), h, 0, head.slots, block);
+        head.segments.clear();
+      }
+      head.segments.push_back({block, 0, block->filled[h]});
+      refresh_runs(h);
+    }
+    drop_unused_blocks();
+  }
+  Ops& ops = model.ops();
+  if (index_ != nullptr && (index_.use_count() > 1 || !index_->has_room(n))) index_ = index_->grown(ops, n);
+  if (bounds_ != nullptr) reserve_pages(ops, shape, n);
+  reserve_sums(ops, n);
+}
+
+void LayerCache::reserve_sums(Ops& ops, int n) {
+  if (value_sum_ != nullptr && value_sum_.use_count() > 1) {
+    auto own = std::make_shared<Buffer>(ops, value_sum_->bytes());
+    ops.copy(own->as(), value_sum_->as(), own->bytes());
+    value_sum_ = std::move(own);
+  }
+  if (attention_ == nullptr) return;
+  bool roomy = attention_.use_count() == 1;
+  std::vector<int> counts, capacity;
+  for (int h = 0; h < n_heads(); h++) {
+    const int wanted = slots(h) + n, now = attention_->capacity(h);
+    roomy = roomy && wanted <= now;
+    counts.push_back(slots(h));
+    capacity.push_back(wanted <= now ? now : std::max(wanted, std::clamp(2 * now, kFirstTail, now + kLargestTail)));
+  }
+  if (roomy) return;
+  auto own = std::make_shared<SlotSums>(ops, std::move(capacity));
+  own->copy_from(ops, *attention_, counts);
+  attention_ = std::move(own);
 }
 
 void LayerCache::append(Model& model, const CacheShape& shape, const float* k, const float* v, int first_position,
                         int n, std::vector<Append>* out) {
   reserve(model, shape, n, 0);
-  Segment& last = segments_.back();
-  KvBlock& block = *last.block;
-  for (int h = 0; h < shape.n_kv_heads; h++) {
+  for (int h = 0; h < n_heads(); h++) {
+    Head& head = heads_[h];
+    Segment& last = head.segments.back();
     Append rows = {};
     rows.k = k + static_cast<size_t>(h) * shape.head_dim, rows.v = v + static_cast<size_t>(h) * shape.head_dim;
     rows.n = n, rows.kv = shape.kv;
-    rows.k_out = block.k(h, last.end), rows.v_out = block.v(h, last.end);
-    rows.position_out = block.position(h, last.end);
+    rows.k_out = last.block->k(h, last.end), rows.v_out = last.block->v(h, last.end);
+    rows.position_out = last.block->position(h, last.end);
     rows.first_position = first_position;
-    if (index_ != nullptr) {
-      rows.index_out = index_->slots.as<int32_t>() + static_cast<size_t>(h) * index_->capacity + index_->count;
-      rows.n_lists = 1;
-      rows.first_slot = slots_;
-    }
+    rows.value_sum = value_sum(h);
+    if (index_ != nullptr) index_->append(h, head.slots, &rows);
     out->push_back(rows);
-  }
-  if (index_ != nullptr) index_->count += n;
-  last.end += n;
-  block.filled = last.end;
-  slots_ += n;
-  refresh_runs();
-}
-
-void LayerCache::refresh_runs() {
-  runs_.clear();
-  n_runs_ = static_cast<int>(segments_.size());
-  if (segments_.empty()) return;
-  for (int h = 0; h < segments_[0].block->shape.n_kv_heads; h++) {
-    for (const Segment& s : segments_) {
-      runs_.push_back({s.block->k(h, s.begin), s.block->v(h, s.begin), s.block->position(h, s.begin), s.end - s.begin});
-    }
+    last.end += n;
+    last.block->filled[h] = last.end;
+    head.slots += n;
+    refresh_runs(h);
   }
 }
 
-HeadCache LayerCache::head(int h, bool indexed) const {
-  HeadCache view{runs_.data() + static_cast<size_t>(h) * n_runs_, n_runs_, slots_, nullptr, 0};
-  if (indexed && index_ != nullptr) {
-    view.index = index_->slots.as<int32_t>() + static_cast<size_t>(h) * index_->capacity;
-    view.n_index = index_->count;
+void LayerCache::reserve_pages(Ops& ops, const CacheShape& shape, int n) {
+  std::vector<int> counts = candidate_counts(n);
+  if (bounds_.use_count() == 1 && bounds_->has_room(counts)) return;
+  for (size_t i = 0; i < counts.size(); i++) {
+    if (!bounds_->has(i)) counts[i] = -1;
   }
-  return view;
+  bounds_ = std::make_shared<PageBounds>(ops, shape, bounds_->page_size(), counts);
 }
 
-Bounds LayerCache::bounds(int h) const {
-  if (bounds_ == nullptr || segments_.empty()) return {nullptr, 0, 1};
-  const CacheShape& shape = segments_[0].block->shape;
-  const size_t head_bytes = 2 * shape.row_bytes() * bounds_->pitch;
-  return {bounds_->data.as<uint8_t>() + h * head_bytes, bounds_->pitch, bounds_->page_size};
-}
-
-void LayerCache::keep(Model& model, const CacheShape& shape, const int32_t* slots, int n) {
-  auto block = std::make_shared<KvBlock>(model, shape, n);
-  for (int h = 0; h < shape.n_kv_heads; h++) {
-    model.ops().gather(head(h, false), slots + static_cast<size_t>(h) * n, n, shape.head_dim, shape.kv, block->k(h, 0),
-                       block->v(h, 0), block->position(h, 0));
+void LayerCache::build_pages(Model& model, const CacheShape& shape, const rkv_plan& plan) {
+  std::vector<int> counts = candidate_counts(0);
+  for (size_t i = 0; i < counts.size(); i++) {
+    if (is_dense_head(plan, static_cast<int>(i) / n_lists())) counts[i] = -1;
   }
-  block->filled = n;
-  clear_selection();
-  segments_.assign(1, {std::move(block), 0, n});
-  slots_ = n;
-  refresh_runs();
-}
-
-void LayerCache::set_index(Model& model, const CacheShape& shape, const int32_t* slots, int n) {
-  clear_selection();
-  const int capacity = n + kFirstTail;
-  const size_t row = static_cast<size_t>(capacity) * sizeof(int32_t);
-  auto index = std::make_shared<Index>(Index{Buffer(model.ops(), row * shape.n_kv_heads), capacity, n});
-  for (int h = 0; h < shape.n_kv_heads; h++) {
-    model.ops().copy(index->slots.as<uint8_t>() + h * row, slots + static_cast<size_t>(h) * n, n * sizeof(int32_t));
-  }
-  index_ = std::move(index);
-}
-
-void LayerCache::reserve_index(Ops& ops, const CacheShape& shape, int n) {
-  const int count = index_->count, wanted = count + n;
-  if (index_.use_count() == 1 && wanted <= index_->capacity) return;
-  const int capacity = std::max(index_->capacity, 2 * wanted);
-  auto grown =
-      std::make_shared<Index>(Index{Buffer(ops, sizeof(int32_t) * capacity * shape.n_kv_heads), capacity, count});
-  for (int h = 0; h < shape.n_kv_heads; h++) {
-    ops.copy(grown->slots.as<int32_t>() + static_cast<size_t>(h) * capacity,
-             index_->slots.as<int32_t>() + static_cast<size_t>(h) * index_->capacity, sizeof(int32_t) * count);
-  }
-  index_ = std::move(grown);
-}
-
-void LayerCache::reserve_pages(Ops& ops, const CacheShape& shape, int page_size, int n) {
-  const int pages = (candidates() + n + page_size - 1) / page_size;
-  if (bounds_ != nullptr && bounds_.use_count() == 1 && pages <= bounds_->pitch) return;
-  // Room for a quarter more, in whole 16s: rows of a chosen dim stay contiguous and are read in full vectors.
-  const int pitch = (pages + pages / 4 + 31) / 16 * 16;
-  Buffer data(ops, static_cast<size_t>(shape.n_kv_heads) * 2 * shape.row_bytes() * pitch);
-  bounds_ = std::make_shared<Pages>(Pages{std::move(data), page_size, pitch, true});
-}
-
-void LayerCache::build_pages(Model& model, const CacheShape& shape, int page_size) {
-  bounds_ = nullptr;
-  reserve_pages(model.ops(), shape, page_size, 0);
+  bounds_ = std::make_shared<PageBounds>(model.ops(), shape, plan.page_size, counts);
   std::vector<PageWork> work;
-  collect_pages(0, &work);
+  collect_pages(shape, 0, &work);
   model.ops().build_bounds(work, shape.head_dim);
 }
 
-void LayerCache::collect_pages(int from, std::vector<PageWork>* work) const {
+void LayerCache::collect_pages(const CacheShape& shape, int n, std::vector<PageWork>* work) const {
   if (bounds_ == nullptr) return;
-  const CacheShape& shape = segments_[0].block->shape;
-  for (int h = 0; h < shape.n_kv_heads; h++) {
-    work->push_back({head(h, true), bounds(h), shape.kv, bounds_->stale ? 0 : from});
+  for (int h = 0; h < n_heads(); h++) {
+    for (int list = 0; list < n_lists(); list++) {
+      if (!bounds_->has(static_cast<size_t>(h) * n_lists() + list)) continue;
+      const int from = bounds_->stale ? 0 : std::max(candidates(h, list) - n, 0);
+      work->push_back({head(h, true, list), bounds(h, list), shape.kv, from});
+    }
   }
   bounds_->stale = false;
 }
 
-int LayerCache::first_at(Ops& ops, int h, int position) const {
-  const HeadCache view = head(h, true);
+int LayerCache::first_at(Ops& ops, int h, int list, int position) const {
+  const HeadCache view = head(h, true, list);
   const auto position_of = [&](int candidate) {
     int32_t slot = candidate, out;
     if (view.index != nullptr) ops.download(&slot, view.index + candidate, sizeof slot);
@@ -160,53 +191,47 @@ int LayerCache::first_at(Ops& ops, int h, int position) const {
   return low;
 }
 
-void LayerCache::drop_oldest(int sinks, int limit) {
-  int surplus = slots_ - limit;
-  if (surplus <= 0) return;
-  std::vector<Segment> rest;
-  int seen = 0;
-  for (const Segment& s : segments_) {
-    const int n = s.end - s.begin;
-    const int pinned = std::clamp(sinks - seen, 0, n);
-    const int dropped = std::min(surplus, n - pinned);
-    if (pinned > 0 && dropped > 0) {
-      rest.push_back({s.block, s.begin, s.begin + pinned});
-      if (n > pinned + dropped) rest.push_back({s.block, s.begin + pinned + dropped, s.end});
-    } else if (n > dropped) {
-      rest.push_back({s.block, s.begin + dropped, s.end});
-    }
-    seen += n, surplus -= dropped;
-  }
-  slots_ = limit;
-  segments_ = std::move(rest);
-  refresh_runs();
+KvBlock* LayerCache::add_block(std::shared_ptr<KvBlock> block) {
+  blocks_.push_back(std::move(block));
+  return blocks_.back().get();
+}
+
+void LayerCache::drop_unused_blocks() {
+  std::erase_if(blocks_, [&](const std::shared_ptr<KvBlock>& block) {
+    return std::none_of(heads_.begin(), heads_.end(), [&](const Head& head) {
+      return std::any_of(head.segments.begin(), head.segments.end(),
+                         [&](const Segment& s) { return s.block == block.get(); });
+    });
+  });
+}
+
+void LayerCache::refresh_runs(int h) {
+  Head& head = heads_[h];
+  head.runs.clear();
+  for (const Segment& s : head.segments) head.runs.push_back(s.block->run(h, s.begin, s.end));
 }
 
 int64_t LayerCache::kv_bytes() const {
-  int64_t rows = 0;
-  for (const Segment& s : segments_) rows += s.end - s.begin;
-  if (segments_.empty()) return 0;
-  const CacheShape& shape = segments_[0].block->shape;
-  return rows * 2 * shape.n_kv_heads * static_cast<int64_t>(shape.row_bytes());
-}
-
-int64_t LayerCache::own_kv_bytes() const {
   int64_t sum = 0;
-  for (size_t i = 0; i < segments_.size(); i++) {
-    const auto& block = segments_[i].block;
-    long own_views = 0;  // a block may stand in several segments after drop_oldest()
-    for (const Segment& s : segments_) own_views += s.block == block;
-    const bool counted = i > 0 && segments_[i - 1].block == block;
-    if (!counted && block.use_count() == own_views) sum += block->kv_bytes();
+  for (const Head& head : heads_) {
+    for (const Segment& s : head.segments) sum += s.block->kv_bytes(s.end - s.begin);
   }
   return sum;
 }
 
+int64_t LayerCache::own_kv_bytes() const {
+  int64_t sum = 0;
+  for (const auto& block : blocks_) sum += block.use_count() == 1 ? block->kv_bytes() : 0;
+  return sum;
+}
+
 int64_t LayerCache::aux_bytes() const {
-  size_t sum = 0;
-  if (index_ != nullptr) sum += index_->slots.bytes();
-  if (bounds_ != nullptr) sum += bounds_->data.bytes();
-  return static_cast<int64_t>(sum);
+  int64_t sum = 0;
+  if (index_ != nullptr) sum += index_->bytes();
+  if (bounds_ != nullptr) sum += bounds_->bytes();
+  if (attention_ != nullptr) sum += attention_->bytes();
+  if (value_sum_ != nullptr) sum += static_cast<int64_t>(value_sum_->bytes());
+  return sum;
 }
 
 }  // namespace rkv

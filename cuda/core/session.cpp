@@ -1,21 +1,72 @@
 #include "core/session.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "core/failure.h"
 #include "core/plan.h"
 
 namespace rkv {
+namespace {
+
+void check_options(const rkv_session_options& o, int head_dim) {
+  if (o.kv_dtype != RKV_BF16 && o.kv_dtype != RKV_F32) {
+    fail(RKV_E_ARG, "session options: kv_dtype must be %d (f32) or %d (bf16): found %d", RKV_F32, RKV_BF16, o.kv_dtype);
+  }
+  if (o.chunk_tokens < 0) fail(RKV_E_ARG, "session options: chunk_tokens must be >= 0: found %d", o.chunk_tokens);
+  if ((o.observe & ~(RKV_OBSERVE_ATTENTION | RKV_OBSERVE_QUERIES)) != 0) {
+    fail(RKV_E_ARG, "session options: observe must be between 0 and 3: found %d", o.observe);
+  }
+  if (o.kv_bits == 0) return;
+  if (o.kv_bits != 8 && o.kv_bits != 4 && o.kv_bits != 2) {
+    fail(RKV_E_ARG, "session options: kv_bits must be 0, 2, 4 or 8: found %d", o.kv_bits);
+  }
+  if (o.kv_group < 1 || o.kv_residual < 1) {
+    fail(RKV_E_ARG, "session options: kv_group and kv_residual must be >= 1: found %d and %d", o.kv_group,
+         o.kv_residual);
+  }
+  if (o.kv_residual % o.kv_group != 0 || head_dim % o.kv_group != 0) {
+    fail(RKV_E_ARG, "session options: kv_group must divide kv_residual and head_dim: found %d, %d and %d", o.kv_group,
+         o.kv_residual, head_dim);
+  }
+}
+
+}  // namespace
+
+void check_patterns(std::span<const rkv_pattern> patterns, const rkv_model_config& config) {
+  if (patterns.size() > 1 && patterns.size() != static_cast<size_t>(config.n_heads)) {
+    fail(RKV_E_ARG, "n_patterns must be 1 or %d: found %zu", config.n_heads, patterns.size());
+  }
+  for (const rkv_pattern& p : patterns) {
+    if (p.kind < RKV_PATTERN_DENSE || p.kind > RKV_PATTERN_BLOCK) {
+      fail(RKV_E_ARG, "pattern: kind must be between %d and %d: found %d", RKV_PATTERN_DENSE, RKV_PATTERN_BLOCK,
+           p.kind);
+    }
+    if (p.kind == RKV_PATTERN_DENSE) continue;
+    if (config.sliding_window > 0) {
+      fail(RKV_E_ARG, "pattern: kind must be %d (dense) for a model with a sliding window: found %d", RKV_PATTERN_DENSE,
+           p.kind);
+    }
+    const bool block = p.kind == RKV_PATTERN_BLOCK;
+    if (p.first < (block ? 1 : 0)) fail(RKV_E_ARG, "pattern: first must be >= %d: found %d", block ? 1 : 0, p.first);
+    if (!block && p.second < 1) fail(RKV_E_ARG, "pattern: second must be >= 1: found %d", p.second);
+  }
+}
 
 Session::Session(Model& m, const rkv_session_options& o)
     : model(m),
       options(o),
       shape{m.config.n_kv_heads, m.config.head_dim, static_cast<DType>(o.kv_dtype)},
       plans(1, dense_plan()),
-      layers(static_cast<size_t>(m.config.n_layers)) {
+      layers(static_cast<size_t>(m.config.n_layers)),
+      patterns(layers.size()) {
   if (!m.finished()) fail(RKV_E_STATE, "the model is not finished");
-  if (o.kv_dtype != RKV_BF16 && o.kv_dtype != RKV_F32) {
-    fail(RKV_E_ARG, "session options: kv_dtype must be %d (f32) or %d (bf16): found %d", RKV_F32, RKV_BF16, o.kv_dtype);
-  }
-  if (o.chunk_tokens < 0) fail(RKV_E_ARG, "session options: chunk_tokens must be >= 0: found %d", o.chunk_tokens);
+  check_options(o, m.config.head_dim);
+}
+
+void Session::set_patterns(int layer, std::span<const rkv_pattern> layer_patterns) {
+  check_patterns(layer_patterns, model.config);
+  patterns[static_cast<size_t>(layer)].assign(layer_patterns.begin(), layer_patterns.end());
 }
 
 std::unique_ptr<Session> Session::fork() const {
@@ -27,7 +78,7 @@ std::unique_ptr<Session> Session::fork() const {
 void Session::reset() {
   state = SessionState::kEmpty;
   tokens.clear();
-  n_queries = 0;
+  n_queries = n_moments = 0;
   plans.assign(1, dense_plan());
   layers.assign(layers.size(), {});
   logits = nullptr;
@@ -56,7 +107,9 @@ void Session::fill_stats(rkv_session_stats* out) const {
   out->aux_bytes = aux_bytes();
   for (const LayerState& layer : layers) {
     out->kv_own_bytes += layer.cache.own_kv_bytes();
-    if (layer.queries != nullptr) out->query_bytes += static_cast<int64_t>(layer.queries->bytes());
+    for (const SharedBuffer& kept : {layer.queries, layer.moments}) {
+      if (kept != nullptr) out->query_bytes += static_cast<int64_t>(kept->bytes());
+    }
   }
 }
 
@@ -69,16 +122,19 @@ std::vector<int32_t> Session::positions_of(int layer, int kv_head, std::span<con
     at += static_cast<size_t>(head.runs[r].n);
   }
   for (const int32_t slot : slots) out.push_back(all[static_cast<size_t>(slot)]);
+  std::sort(out.begin(), out.end());  // of those that drop tokens by score at steps they do not ascend
   return out;
 }
 
-std::vector<int32_t> Session::cached_positions(int layer, int kv_head) const {
-  const HeadCache head = layers[static_cast<size_t>(layer)].cache.head(kv_head, true);
-  std::vector<int32_t> slots(static_cast<size_t>(head.candidates()));
-  if (head.index != nullptr) {
-    model.ops().download(slots.data(), head.index, sizeof(int32_t) * slots.size());
+std::vector<int32_t> Session::cached_positions(int layer, int head) const {
+  const LayerCache& cache = layers[static_cast<size_t>(layer)].cache;
+  const int group = model.group(), kv_head = head / group;
+  const HeadCache view = cache.head(kv_head, true, cache.n_lists() > 1 ? head % group : 0);
+  std::vector<int32_t> slots(static_cast<size_t>(view.candidates()));
+  if (view.index != nullptr) {
+    model.ops().download(slots.data(), view.index, sizeof(int32_t) * slots.size());
   } else {
-    for (size_t i = 0; i < slots.size(); i++) slots[i] = static_cast<int32_t>(i);
+    std::iota(slots.begin(), slots.end(), 0);
   }
   return positions_of(layer, kv_head, slots);
 }

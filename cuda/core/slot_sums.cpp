@@ -1,0 +1,22 @@
+#include "core/slot_sums.h"
+
+#include <algorithm>
+
+namespace rkv {
+
+SlotSums::SlotSums(Ops& ops, std::vector<int> capacity) : capacity_(std::move(capacity)) {
+  size_t total = 0;
+  for (const int n : capacity_) first_.push_back(total), total += static_cast<size_t>(n);
+  const std::vector<float> zeros(std::max<size_t>(total, 1), 0.0f);
+  sums_ = Buffer(ops, sizeof(float) * zeros.size());
+  ops.upload(sums_.as(), zeros.data(), sums_.bytes());
+}
+
+void SlotSums::copy_from(Ops& ops, const SlotSums& from, std::span<const int> counts) {
+  for (size_t h = 0; h < counts.size(); h++) {
+    const int i = static_cast<int>(h);
+    ops.copy(head(i), from.head(i), sizeof(float) * counts[h]);
+  }
+}
+
+}  // namespace rkv
