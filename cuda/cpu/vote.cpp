@@ -30,23 +30,30 @@ const VoteKernels& vote_kernels(CpuLevel level, DType kv) {
 
 namespace {
 
-constexpr int kSplitTiles = 4;  // tiles of keys per task
+constexpr int kSplitKeys = 4 * kTileKeys;  // slots per task
 
 /// One head's queries, and the state of their softmax: first per split, then of the whole.
 struct Ballot {
   const VoteHead* head;
   int splits;
+  int lists;                        // sums per slot: one, or one for each query head
   std::vector<float> q;             // [rows, d], scaled
   std::vector<int32_t> begin, end;  // [rows]
   std::vector<float> top, sum;      // [splits, rows]; after merge() the first row holds the result, sum as 1 / sum
+  std::vector<float> diagonals;     // [splits, group, diagonal_pitch()], empty if nobody asks
 
   VoteRows rows(int d) const { return {static_cast<int>(q.size()) / d, q.data(), begin.data(), end.data()}; }
+  /// Distances from a split's slots to the window.
+  int diagonal_pitch() const { return kSplitKeys + head->window - 1; }
 };
 
 Ballot make_ballot(const VoteKernels& kernels, const VoteHead& head, int group, int d) {
   const HeadCache& cache = head.cache;
   const int rows = head.window * group;
-  Ballot ballot{&head, (cache.n + kSplitTiles * kTileKeys - 1) / (kSplitTiles * kTileKeys), {}, {}, {}, {}, {}};
+  Ballot ballot = {};
+  ballot.head = &head;
+  ballot.splits = (cache.n + kSplitKeys - 1) / kSplitKeys;
+  ballot.lists = head.sum == VoteSum::kGroup ? 1 : group;
   ballot.q.resize(static_cast<size_t>(rows) * d);
   for (int i = 0; i < head.window; i++) {
     const int self = cache.n - head.window + i;
@@ -60,6 +67,8 @@ Ballot make_ballot(const VoteKernels& kernels, const VoteHead& head, int group, 
   }
   ballot.top.assign(static_cast<size_t>(ballot.splits) * rows, kNothingSeen);
   ballot.sum.assign(ballot.top.size(), 0.0f);
+  if (head.diagonals != nullptr)
+    ballot.diagonals.assign(static_cast<size_t>(ballot.splits) * group * ballot.diagonal_pitch(), 0.0f);
   return ballot;
 }
 
@@ -68,7 +77,7 @@ template <class Fn>
 void for_tiles(const VoteKernels& kernels, const HeadCache& cache, int split, int n, int d, DType kv, float* tile,
                Fn&& fn) {
   const void* k[kTileKeys + kRowPadding];
-  const int from = split * kSplitTiles * kTileKeys, to = std::min(n, from + kSplitTiles * kTileKeys);
+  const int from = split * kSplitKeys, to = std::min(n, from + kSplitKeys);
   for (int slot = from; slot < to; slot += kTileKeys) {
     const int keys = std::min(kTileKeys, to - slot);
     locate_rows(cache, nullptr, slot, keys, d * element_bytes(kv), k, nullptr);
@@ -90,6 +99,35 @@ void merge(Ballot& ballot) {
   }
 }
 
+/// A tile's sums become scores. total [lists, kTileKeys] is overwritten.
+void write_scores(const Ballot& ballot, int slot, int n, float* total) {
+  const VoteHead& head = *ballot.head;
+  n = std::min(n, head.n_scored - slot);
+  if (head.sum == VoteSum::kMax) {
+    for (int list = 1; list < ballot.lists; list++)
+      for (int i = 0; i < n; i++) total[i] = std::max(total[i], total[list * kTileKeys + i]);
+  }
+  for (int list = 0; list < (head.sum == VoteSum::kHead ? ballot.lists : 1); list++, total += kTileKeys) {
+    float* score = head.score + static_cast<size_t>(list) * head.n_scored + slot;
+    for (int i = 0; i < n; i++) score[i] = head.add ? score[i] + total[i] : total[i];
+  }
+}
+
+/// Bring the splits' diagonals together, in order.
+void merge_diagonals(const Ballot& ballot, int group) {
+  if (ballot.diagonals.empty()) return;
+  const int n = ballot.head->cache.n, pitch = ballot.diagonal_pitch();
+  std::fill_n(ballot.head->diagonals, static_cast<size_t>(group) * n, 0.0f);
+  const float* from = ballot.diagonals.data();
+  for (int split = 0; split < ballot.splits; split++) {
+    for (int head = 0; head < group; head++, from += pitch) {
+      float* to = ballot.head->diagonals + static_cast<size_t>(head) * n;
+      const int farthest = n - 1 - split * kSplitKeys;  // from the split's first slot to the last token
+      for (int i = 0; i <= std::min(farthest, pitch - 1); i++) to[farthest - i] += from[i];
+    }
+  }
+}
+
 }  // namespace
 
 void vote(ThreadPool& pool, CpuLevel level, std::span<const VoteHead> heads, int group, int d, DType kv) {
@@ -101,8 +139,8 @@ void vote(ThreadPool& pool, CpuLevel level, std::span<const VoteHead> heads, int
     splits.push_back(ballots.back().splits);
   }
   const size_t tile_floats = static_cast<size_t>(d) * kTileKeys, score_floats = size_t{kVoteRows} * kTileKeys;
-  const FloatBuffer scratch = float_buffer((tile_floats + score_floats) * pool.size());
-  const auto tile_of = [&](int worker) { return &scratch[worker * (tile_floats + score_floats)]; };
+  const size_t work_floats = tile_floats + score_floats + size_t{kTileKeys} * group;
+  const FloatBuffer scratch = float_buffer(work_floats * pool.size());
 
   run_splits(
       pool, splits,
@@ -110,7 +148,7 @@ void vote(ThreadPool& pool, CpuLevel level, std::span<const VoteHead> heads, int
         Ballot& ballot = ballots[item];
         const HeadCache& cache = ballot.head->cache;
         const size_t state = split * ballot.begin.size();
-        float* tile = tile_of(worker);
+        float* tile = &scratch[worker * work_floats];
         for_tiles(kernels, cache, split, cache.n, d, kv, tile, [&](const float* keys, int slot, int n) {
           kernels.weigh(ballot.rows(d), d, keys, slot, n, tile + tile_floats, &ballot.top[state], &ballot.sum[state]);
         });
@@ -119,15 +157,21 @@ void vote(ThreadPool& pool, CpuLevel level, std::span<const VoteHead> heads, int
   run_splits(
       pool, splits,
       [&](int item, int split, int worker) {
-        const Ballot& ballot = ballots[item];
+        Ballot& ballot = ballots[item];
         const VoteHead& head = *ballot.head;
-        float* tile = tile_of(worker);
-        for_tiles(kernels, head.cache, split, head.n_scored, d, kv, tile, [&](const float* keys, int slot, int n) {
-          kernels.add_up(ballot.rows(d), d, keys, slot, n, tile + tile_floats, ballot.top.data(), ballot.sum.data(),
-                         head.score + slot);
+        float* tile = &scratch[worker * work_floats];
+        float *score = tile + tile_floats, *total = score + score_floats;
+        const bool diagonal = head.diagonals != nullptr;
+        const int pitch = ballot.diagonal_pitch(), n_slots = diagonal ? head.cache.n : head.n_scored;
+        float* sums = diagonal ? &ballot.diagonals[static_cast<size_t>(split) * group * pitch] : nullptr;
+        for_tiles(kernels, head.cache, split, n_slots, d, kv, tile, [&](const float* keys, int slot, int n) {
+          const VoteDiagonals diagonals{group, sums + slot % kSplitKeys, pitch};
+          kernels.add_up(ballot.rows(d), d, keys, slot, n, score, ballot.top.data(), ballot.sum.data(), ballot.lists,
+                         total, diagonal ? &diagonals : nullptr);
+          write_scores(ballot, slot, n, total);
         });
       },
-      [](int, int) {});
+      [&](int item, int) { merge_diagonals(ballots[item], group); });
 }
 
 }  // namespace rkv::cpu

@@ -24,10 +24,22 @@ int score_rows(const VoteRows& rows, int from, int n, int d, const float* tile, 
   return vecs;
 }
 
+/// Call fn(first row, rows, vectors of keys) for blocks of the rows that see something of a tile, scores in `score`.
+///
+/// Rows go by token, so those are consecutive: of a long window a tile skips what lies before it, and what has slid on.
+template <class Fn>
+void for_row_blocks(const VoteRows& rows, int d, const float* tile, int slot, int n_keys, float* score, Fn&& fn) {
+  int first = 0, last = rows.rows;
+  while (first < last && rows.end[first] <= slot) first++;
+  while (first < last && rows.begin[last - 1] >= slot + n_keys) last--;
+  for (int from = first; from < last; from += kVoteRows) {
+    const int n = last - from < kVoteRows ? last - from : kVoteRows;
+    fn(from, n, score_rows(rows, from, n, d, tile, slot, n_keys, score));
+  }
+}
+
 void weigh(const VoteRows& rows, int d, const float* tile, int slot, int n_keys, float* score, float* top, float* sum) {
-  for (int from = 0; from < rows.rows; from += kVoteRows) {
-    const int n = rows.rows - from < kVoteRows ? rows.rows - from : kVoteRows;
-    const int vecs = score_rows(rows, from, n, d, tile, slot, n_keys, score);
+  for_row_blocks(rows, d, tile, slot, n_keys, score, [&](int from, int n, int vecs) {
     for (int r = 0; r < n; r++) {
       const float* row = score + r * kTileKeys;
       F best = set1(top[from + r]);
@@ -39,26 +51,31 @@ void weigh(const VoteRows& rows, int d, const float* tile, int slot, int n_keys,
       sum[from + r] = sum[from + r] * keep + reduce_add(total);
       top[from + r] = highest;
     }
-  }
+  });
 }
 
 void add_up(const VoteRows& rows, int d, const float* tile, int slot, int n_keys, float* score, const float* top,
-            const float* share, float* vote) {
-  F total[kTileKeys / kLanes];
-  for (F& t : total) t = zero();
-  for (int from = 0; from < rows.rows; from += kVoteRows) {
-    const int n = rows.rows - from < kVoteRows ? rows.rows - from : kVoteRows;
-    const int vecs = score_rows(rows, from, n, d, tile, slot, n_keys, score);
-    for (int v = 0; v < vecs; v++) {  // sums of kVoteRows rows are added to sums of them, which keeps rounding small
-      F column = zero();
-      for (int r = 0; r < n; r++) {
-        const F weight = exp(sub(load(score + r * kTileKeys + v * kLanes), set1(top[from + r])));
-        column = fma(weight, set1(share[from + r]), column);
+            const float* share, int lists, float* total, const VoteDiagonals* diagonals) {
+  for (int i = 0; i < lists * kTileKeys; i += kLanes) store(total + i, zero());
+  for_row_blocks(rows, d, tile, slot, n_keys, score, [&](int from, int n, int vecs) {
+    const auto add_to_diagonal = [&](int row, int key, F weight) {
+      const int token = row / diagonals->group, last = (rows.rows - 1) / diagonals->group;
+      float* sum = diagonals->sum + row % diagonals->group * diagonals->pitch + key + last - token;
+      store(sum, add(load(sum), weight));
+    };
+    for (int list = 0; list < lists; list++) {
+      for (int v = 0; v < vecs; v++) {  // sums of kVoteRows rows are added to sums of them, which keeps rounding small
+        F column = zero();
+        for (int r = (lists + list - from % lists) % lists; r < n; r += lists) {
+          const F weight = exp(sub(load(score + r * kTileKeys + v * kLanes), set1(top[from + r])));
+          column = fma(weight, set1(share[from + r]), column);
+          if (diagonals != nullptr) add_to_diagonal(from + r, v * kLanes, mul(weight, set1(share[from + r])));
+        }
+        float* sum = total + list * kTileKeys + v * kLanes;
+        store(sum, add(load(sum), column));
       }
-      total[v] = add(total[v], column);
     }
-  }
-  for (int key = 0; key < n_keys; key += kLanes) store_n(vote + key, total[key / kLanes], n_keys - key);
+  });
 }
 
 template <class T>

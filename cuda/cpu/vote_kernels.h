@@ -1,4 +1,4 @@
-// Kernels of the SnapKV vote: the window's queries against packed tiles of keys, in f32.
+// Kernels of votes: the window's queries against packed tiles of keys, in f32.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,13 @@ struct VoteRows {
   const int32_t* end;    // [rows]: one past the last visible slot
 };
 
+/// Sums of weights by distance.
+struct VoteDiagonals {
+  int group;
+  float* sum;  // [group, pitch]: of the tile's first key and the last row's token
+  int pitch;
+};
+
 struct VoteKernels {
   /// to[i] = factor * from[i].
   void (*scale)(const float* from, int n, float factor, float* to);
@@ -25,9 +32,13 @@ struct VoteKernels {
   /// at `slot`. score: work memory [kVoteRows, kTileKeys].
   void (*weigh)(const VoteRows& rows, int d, const float* tile, int slot, int n_keys, float* score, float* top,
                 float* sum);
-  /// vote[key] = sum over rows of exp(score - top[row]) * share[row].
+  /// total[list][key] = sum of exp(score - top[row]) * share[row] over the rows of a list: row r belongs to list
+  /// r % lists. total: [lists, kTileKeys].
+  ///
+  /// diagonals, unless NULL: every row's weights are added to those of its query head (row % group), the window's token
+  /// i (row / group) to diagonals[head, key + window - 1 - i], so that a place stands for a distance.
   void (*add_up)(const VoteRows& rows, int d, const float* tile, int slot, int n_keys, float* score, const float* top,
-                 const float* share, float* vote);
+                 const float* share, int lists, float* total, const VoteDiagonals* diagonals);
 };
 
 constexpr int kVoteRows = 64;  // rows whose scores are in work memory at a time

@@ -1,0 +1,77 @@
+/** The scoring ops of the CPU backend, called one by one on random caches. */
+import { range, type Row } from "../reference/ops.ts";
+import { floats, type Machine, machine, rowsOf, type TestCache } from "./attention.ts";
+
+const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), {
+  rkvt_vote_sums: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // positions
+      "buffer", // q
+      "i32", //    window
+      "i32", //    sliding_window
+      "i32", //    n_scored
+      "i32", //    sum
+      "i32", //    add
+      "buffer", // score
+      "buffer", // diagonals
+    ],
+    result: "void",
+  },
+}).symbols;
+
+export const VOTE_SUMS = ["group", "max", "head"] as const;
+
+export interface VoteSumOptions {
+  readonly sum: typeof VOTE_SUMS[number];
+  /** @default all slots */
+  readonly scored?: number;
+  /** @default {0} */
+  readonly slidingWindow?: number;
+  /** Scores that votes are added to, [heads][rows] as in the result. */
+  readonly before?: Row[][];
+  readonly diagonals?: boolean;
+}
+
+export interface VoteSums {
+  /** [heads][1, or the group with `head`][scored] */
+  readonly score: Row[][];
+  /** [heads][group][n], empty unless asked for. */
+  readonly diagonals: Row[][];
+}
+
+/** @param q [heads][window][group] */
+export function voteSums(cache: TestCache, q: Row[][][], options: VoteSumOptions, on: Machine = {}): VoteSums {
+  const { sum, scored = cache.n, slidingWindow = 0, before, diagonals = false } = options;
+  const { shape, runs, k, positions } = cache.parts();
+  const lists = sum === "head" ? cache.group : 1;
+  const score = before ? floats(before.flat()) : new Float32Array(cache.heads * lists * scored).fill(NaN);
+  const distances = diagonals ? new Float32Array(cache.heads * cache.group * cache.n) : null;
+  lib.rkvt_vote_sums(
+    ...machine(on),
+    shape,
+    runs,
+    k,
+    positions,
+    floats(q.flat(2)),
+    q[0]!.length,
+    slidingWindow,
+    scored,
+    VOTE_SUMS.indexOf(sum),
+    before ? 1 : 0,
+    score,
+    distances,
+  );
+  return {
+    score: grouped(rowsOf(score, scored), lists),
+    diagonals: distances ? grouped(rowsOf(distances, cache.n), cache.group) : [],
+  };
+}
+
+function grouped(rows: Row[], size: number): Row[][] {
+  return range(0, rows.length / size).map((i) => rows.slice(i * size, (i + 1) * size));
+}
