@@ -62,7 +62,7 @@ function showStats(conversation: Conversation): void {
     ["method", options.recipe.method.name],
     ["history", `${plural(state.messages.length, "message")}, ${plural(state.ids.length, "token")}`],
     ["room left", `${formatCount(engine.config.contextLength - state.ids.length)} tokens`],
-    ["KV cache", `${formatBytes(cost.kvBytes)} and ${formatBytes(cost.auxBytes)} of page bounds and indices`],
+    ["KV cache", `${formatBytes(cost.kvBytes)} and ${formatBytes(cost.auxBytes)} of bounds, indices and scores`],
     ["prefill", `${formatDuration(cost.prefillMs)} and ${formatDuration(cost.compressMs)} of compression in all`],
     ["read per step", `${formatBytes(cost.scoreReadBytes + cost.attendReadBytes)} of KV cache`],
     ["budget spent", `${threeDigits(cost.measuredBudget)} tokens per KV head and step`],

@@ -2,6 +2,7 @@
 /** Options that several commands share, and how their values are read. */
 import { Option } from "@commander-js/extra-typings";
 import { UsageError } from "../lib/error.ts";
+import { KV_TYPES } from "../lib/methods/kv_format.ts";
 
 /** Limits of a number, both included. */
 interface Range {
@@ -61,9 +62,11 @@ export const newTokensOption = (count = 128) =>
   );
 
 export const kvTypeOption = () =>
-  new Option("--kv-type <type>", "element type of the KV cache").choices(["bf16", "f32"] as const).default(
-    "bf16" as const,
-  );
+  new Option(
+    "--kv-type <type>",
+    "element type of the KV cache; int8, int4 and int2 leave the most recent tokens in bf16",
+  )
+    .choices(KV_TYPES).default("bf16" as const);
 
 export const chunkOption = () =>
   new Option("--chunk <tokens>", "prompt tokens that go through a layer at a time, 0 = automatic").default(0).argParser(

@@ -2,12 +2,12 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { benchmark, type Measurement } from "../../lib/engine/benchmark.ts";
-import { parseBudget } from "../../lib/methods/budget_spec.ts";
-import { findMethod } from "../../lib/methods/registry.ts";
+import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { openEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
+import * as recipe from "../recipe.ts";
 import { formatBytes, formatCount, formatPercent, threeDigits } from "../ui/format.ts";
 import { writeJson, writeLine } from "../ui/output.ts";
 import { Progress } from "../ui/progress.ts";
@@ -20,17 +20,10 @@ export function declare(command: Command): void {
     .addOption(
       new Option("--context <tokens>", "prompt lengths").default([512, 2048], "512,2048").argParser(count("--context")),
     )
-    .addOption(
-      new Option("--method <names>", "methods to decode with").default(
-        [findMethod("full"), findMethod("rocketkv")],
-        "full,rocketkv",
-      )
-        .argParser(option.list("--method", findMethod)),
-    )
-    .addOption(
-      new Option("--budget <tokens>", "token budgets of the methods").default([parseBudget("256")], "256")
-        .argParser(option.list("--budget", parseBudget)),
-    )
+    .addOption(recipe.methodsOption("full,rocketkv"))
+    .addOption(recipe.budgetsOption("256"))
+    .addOption(recipe.setOption())
+    .addOption(recipe.methodFileOption())
     .addOption(
       new Option("--threads <counts>", "CPU threads, 0 = all").default([0], "0").argParser(
         option.list("--threads", option.integer("--threads", { max: 1024 })),
@@ -54,6 +47,7 @@ export function declare(command: Command): void {
     .addOption(new Option("--json", "print one line of JSON per measurement").default(false).conflicts("markdown"))
     .option("--markdown", "print a Markdown table", false)
     .action(async (flags) => {
+      const recipes = await recipe.recipesFrom(flags);
       const signal = interruptSignal();
       const text = flags.file === undefined ? "" : await readPrompt({ file: flags.file });
       const rows: Measurement[] = [];
@@ -62,13 +56,12 @@ export function declare(command: Command): void {
         using progress = new Progress("bench");
         const measurements = benchmark(engine, {
           contexts: flags.context,
-          methods: flags.method,
-          budgets: flags.budget,
+          recipes,
           steps: flags.newTokens,
           repeat: flags.repeat,
           repeatPrefill: flags.repeatPrefill,
           text: engine.text.tokenizer.encode(text, { bos: false }),
-          session: { kvType: flags.kvType, chunkTokens: flags.chunk },
+          session: { ...kvOptions(flags.kvType, engine.config.headDim), chunkTokens: flags.chunk },
           signal,
           onProgress: (done, total) => progress.update(done, total),
         });

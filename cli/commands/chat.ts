@@ -1,6 +1,7 @@
 /** `rocketkv chat`: turn after turn on one compressed history, in a terminal or from lines on stdin. */
 import type { Command } from "@commander-js/extra-typings";
 import { Conversation } from "../../lib/engine/conversation.ts";
+import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { RunError } from "../../lib/error.ts";
 import type { Sampler } from "../../lib/native/sampler.ts";
 import { runChatCommand } from "../chat_command.ts";
@@ -23,6 +24,7 @@ export function declare(command: Command): void {
     .addOption(recipe.budgetOption("1024"))
     .addOption(recipe.ratioOption())
     .addOption(recipe.setOption())
+    .addOption(recipe.methodFileOption())
     .addOption(option.deviceOption())
     .addOption(option.threadsOption())
     .addOption(sampling.temperatureOption())
@@ -35,14 +37,14 @@ export function declare(command: Command): void {
     .addOption(option.chunkOption())
     .addOption(option.allowLongOption())
     .action(async (flags) => {
-      const cacheRecipe = recipe.recipeFrom(flags);
+      const cacheRecipe = await recipe.recipeFrom(flags);
       const answers = new AnswerControl();
       const leave = interruptSignal(() => answers.stop());
       using engine = await openEngine(flags, leave);
       using conversation = new Conversation(engine, {
         recipe: cacheRecipe,
         system: flags.system,
-        session: { kvType: flags.kvType, chunkTokens: flags.chunk },
+        session: { ...kvOptions(flags.kvType, engine.config.headDim), chunkTokens: flags.chunk },
         allowLong: flags.allowLong,
       });
       if (flags.load !== undefined) await runChatCommand(conversation, `/load ${flags.load}`);

@@ -2,6 +2,7 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { type Engine } from "../../lib/engine/engine.ts";
 import { generate, type GenerateRecord } from "../../lib/engine/generate.ts";
+import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { encodePrompt } from "../../lib/engine/prompt.ts";
 import { interruptSignal } from "../interrupt.ts";
 import * as option from "../options.ts";
@@ -24,6 +25,7 @@ export function declare(command: Command): void {
     .addOption(recipe.budgetOption("256"))
     .addOption(recipe.ratioOption())
     .addOption(recipe.setOption())
+    .addOption(recipe.methodFileOption())
     .addOption(option.deviceOption())
     .addOption(option.threadsOption())
     .addOption(sampling.temperatureOption())
@@ -44,7 +46,7 @@ export function declare(command: Command): void {
       ),
     )
     .action(async (flags) => {
-      const cacheRecipe = recipe.recipeFrom(flags);
+      const cacheRecipe = await recipe.recipeFrom(flags);
       const prompt = await readPrompt(flags);
       const signal = interruptSignal();
       using engine = await openEngine(flags, signal);
@@ -58,7 +60,7 @@ export function declare(command: Command): void {
         continues: flags.raw || engine.text.chat === null,
         ignoreEos: flags.ignoreEos,
         allowLong: flags.allowLong,
-        session: { kvType: flags.kvType, chunkTokens: flags.chunk },
+        session: { ...kvOptions(flags.kvType, engine.config.headDim), chunkTokens: flags.chunk },
         logprobs: flags.logprobs,
         signal,
         onPrefill: (done, total) => progress.update(done, total),

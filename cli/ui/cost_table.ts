@@ -1,4 +1,5 @@
 import type { Engine } from "../../lib/engine/engine.ts";
+import type { BudgetReport } from "../../lib/methods/budget_report.ts";
 import { formatPlan } from "../../lib/methods/format.ts";
 import type { GenerateRecord } from "../../lib/engine/generate.ts";
 import { bytesPerStep } from "../../lib/engine/cost.ts";
@@ -18,8 +19,11 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
     ["method", `${record.method}: ${formatPlan(record.plans)}`],
     [
       "budget",
-      `${formatCount(record.tokenBudget)} tokens per KV head and step, spent ${threeDigits(cost.measuredBudget)}`,
+      `${formatCount(record.tokenBudget)} tokens per KV head and step, predicted ${predicted(record.budget)}, spent ${
+        threeDigits(cost.measuredBudget)
+      }`,
     ],
+    ...(record.budget.note === null ? [] : [["over budget", record.budget.note] as const]),
     ["prompt", `${plural(record.promptIds.length, "token")}, ${formatCount(record.prefillTokensPerSecond)} tokens/s`],
     ["answer", `${plural(record.generatedIds.length, "token")}, ended by ${record.finishReason}`],
     ["first token", formatDuration(record.ttftMs)],
@@ -28,7 +32,7 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
     ["kept", `${kept} of ${formatCount(record.promptIds.length)} tokens per KV head`],
     [
       "KV cache",
-      `${formatBytes(cost.kvBytes)} and ${formatBytes(cost.auxBytes)} of page bounds and indices, peak ${
+      `${formatBytes(cost.kvBytes)} and ${formatBytes(cost.auxBytes)} of bounds, indices and scores, peak ${
         formatBytes(cost.kvPeakBytes)
       }`,
     ],
@@ -39,6 +43,12 @@ export function costTable(engine: Engine, record: GenerateRecord): string {
       }, attention ${formatBytes(cost.attendReadBytes)}`,
     ],
   ]);
+}
+
+/** `256`, or `257 to 384` where the last step reads more than the first. */
+export function predicted({ predictedFirst, predictedLast }: BudgetReport): string {
+  const [first, last] = [threeDigits(predictedFirst), threeDigits(predictedLast)];
+  return first === last ? first : `${first} to ${last}`;
 }
 
 function laterTokens({ tpotMs, decodeTokensPerSecond, decodeGbPerS }: GenerateRecord): string {

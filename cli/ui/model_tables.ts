@@ -1,5 +1,6 @@
 import type { ModelDescription } from "../../lib/engine/description.ts";
 import type { Forecast } from "../../lib/engine/forecast.ts";
+import { predicted } from "./cost_table.ts";
 import { formatBytes, formatCount, formatPercent, plural, threeDigits } from "./format.ts";
 import { factTable, textTable } from "./table.ts";
 
@@ -49,8 +50,9 @@ export function planTable(forecasts: readonly Forecast[]): string {
     "dims",
     "top-k",
     "stored",
-    "bounds",
+    "beside",
     "read/step",
+    "predicted",
     "of full",
     "peak memory",
   ];
@@ -68,6 +70,7 @@ export function planTable(forecasts: readonly Forecast[]): string {
       formatBytes(row.kvBytes),
       formatBytes(row.auxBytes),
       formatBytes(row.readBytes),
+      predicted(row.budget),
       formatPercent(row.readBytes / row.fullReadBytes),
       formatBytes(row.peakBytes),
     ];
@@ -75,5 +78,7 @@ export function planTable(forecasts: readonly Forecast[]): string {
   const [first] = forecasts;
   const title = first &&
     `${first.method}, ${formatCount(first.context)} prompt and ${formatCount(first.newTokens)} new tokens`;
-  return `${title}\n${textTable(head, rows)}`;
+  const notes = forecasts.filter(({ budget }) => budget.note !== null)
+    .map(({ tokenBudget, budget }) => `\nbudget ${formatCount(tokenBudget)}: ${budget.note}`);
+  return `${title}\n${textTable(head, rows)}${notes.length > 0 ? "\n" : ""}${notes.join("")}`;
 }

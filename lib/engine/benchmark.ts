@@ -1,17 +1,15 @@
-import type { BudgetSpec } from "../methods/budget_spec.ts";
-import type { Method } from "../methods/method.ts";
-import type { LayerPlans } from "../methods/plan.ts";
+import { observationsFor } from "../methods/observe.ts";
 import type { NativeSession, SessionOptions } from "../native/session.ts";
 import type { Engine } from "./engine.ts";
 import { formatOf } from "./kv_options.ts";
 import { type DecodeSample, measureDecode, measurementIds, measurePrefill, median } from "./measure.ts";
-import { planFor } from "./recipe.ts";
+import { planFor, type Planned, type Recipe } from "./recipe.ts";
 
 export interface BenchmarkRequest {
   /** Prompt lengths in tokens. */
   readonly contexts: readonly number[];
-  readonly methods: readonly Method[];
-  readonly budgets: readonly BudgetSpec[];
+  /** Methods with their budgets. */
+  readonly recipes: readonly Recipe[];
   /** Decode steps of one measurement. */
   readonly steps: number;
   readonly repeat: number;
@@ -50,69 +48,87 @@ export interface Measurement {
 interface Arm {
   readonly method: string;
   readonly budget: number | null;
-  readonly plans: LayerPlans;
+  readonly planned: Planned;
   readonly samples: DecodeSample[];
 }
 
+/** Arms that can start from the same prefill. */
+interface Group {
+  /** Method that makes the prefill what it is. */
+  readonly prefill: string;
+  readonly arms: readonly Arm[];
+}
+
 /**
- * Measure prefill and decode. Every context is prefilled for all methods together: they work on forks, and take turns,
- * so that a slow moment of the machine meets all of them.
+ * Measure prefill and decode. Every context is prefilled for all methods together, apart from those that make the prefill
+ * sparse: methods work on forks, and take turns, so that a slow moment of the machine meets all of them.
  */
 export async function* benchmark(engine: Engine, request: BenchmarkRequest): AsyncGenerator<Measurement> {
-  const { contexts, repeat, repeatPrefill, steps, signal, text } = request;
+  const { contexts, recipes, repeat, repeatPrefill, steps, signal, text } = request;
   const { threads } = engine.model.usage();
   const bandwidthGbPerS = await engine.model.lib.bandwidth(engine.device.index, { threads }) / 1e9;
   const shared = { threads, bandwidthGbPerS };
-  const total = contexts.length * (repeatPrefill + repeat * arms(engine, request, contexts[0]!).length);
+  const perContext = groups(engine, request, contexts[0]!).length * repeatPrefill + recipes.length * repeat;
   let done = 0;
-  const advance = () => request.onProgress(++done, total);
+  const advance = () => request.onProgress(++done, contexts.length * perContext);
 
   for (const context of contexts) {
     const ids = measurementIds(context, engine.config.vocabSize, text);
     const stepIds = measurementIds(steps, engine.config.vocabSize, text);
-    const times: number[] = [];
-    let base: NativeSession | null = null;
-    try {
-      for (let i = 0; i < repeatPrefill; i++) {
-        base?.[Symbol.dispose]();
-        base = null;
-        const sample = await measurePrefill(engine, ids, { session: request.session, signal });
-        base = sample.session;
-        times.push(sample.ms);
-        advance();
-      }
-      yield { ...shared, ...prefillLine(context, times) };
-      const measured = arms(engine, request, context);
-      const format = formatOf(request.session);
-      for (let i = 0; i < repeat; i++) {
-        for (const { plans, samples } of measured) {
-          samples.push(await measureDecode(engine, base!, plans, stepIds, { format, signal }));
+    for (const { prefill, arms } of groups(engine, request, context)) {
+      const { patterns } = arms[0]!.planned;
+      const options = { session: request.session, signal, ...(patterns && { patterns }) };
+      const times: number[] = [];
+      let base: NativeSession | null = null;
+      try {
+        for (let i = 0; i < repeatPrefill; i++) {
+          base?.[Symbol.dispose]();
+          base = null;
+          const sample = await measurePrefill(engine, ids, options);
+          base = sample.session;
+          times.push(sample.ms);
           advance();
         }
+        yield { ...shared, ...prefillLine(context, prefill, times) };
+        const observe = observationsFor(arms.map(({ planned }) => planned.plans));
+        if (observe.length > 0) {
+          // Observing costs prefill time that the other methods do not need, so it is not in the times above.
+          base![Symbol.dispose]();
+          base = null;
+          base = (await measurePrefill(engine, ids, { ...options, session: { ...request.session, observe } })).session;
+        }
+        const format = formatOf(request.session);
+        for (let i = 0; i < repeat; i++) {
+          for (const { planned, samples } of arms) {
+            samples.push(await measureDecode(engine, base!, planned.plans, stepIds, { format, signal }));
+            advance();
+          }
+        }
+        for (const arm of arms) yield { ...shared, ...decodeLine(context, arm, bandwidthGbPerS) };
+      } finally {
+        base?.[Symbol.dispose]();
       }
-      for (const arm of measured) yield { ...shared, ...decodeLine(context, arm, bandwidthGbPerS) };
-    } finally {
-      base?.[Symbol.dispose]();
     }
   }
 }
 
-/** Every method with every budget; the full cache, which has no budget, only once. */
-function arms(engine: Engine, { methods, budgets, steps }: BenchmarkRequest, context: number): Arm[] {
-  return methods.flatMap((method) =>
-    (method.name === "full" ? budgets.slice(0, 1) : budgets).map((budget) => {
-      const { plans, tokenBudget } = planFor({ method, budget, set: {} }, engine.config, context, steps);
-      return { method: method.name, budget: method.name === "full" ? null : tokenBudget, plans, samples: [] };
-    })
-  );
+/** The methods that share the dense prefill, then those that prefill sparsely, each by itself. */
+function groups(engine: Engine, { recipes, steps }: BenchmarkRequest, context: number): Group[] {
+  const arms = recipes.map((recipe): Arm => {
+    const planned = planFor(recipe, engine.config, context, steps);
+    const { name, ignoresBudget } = recipe.method;
+    return { method: name, budget: ignoresBudget ? null : planned.tokenBudget, planned, samples: [] };
+  });
+  const byPrefill = Map.groupBy(arms, ({ method, planned }) => planned.patterns ? method : "full");
+  return [...byPrefill].map(([prefill, arms]) => ({ prefill, arms }));
 }
 
-function prefillLine(context: number, times: readonly number[]) {
+function prefillLine(context: number, method: string, times: readonly number[]) {
   const ms = median(times);
   return {
     kind: "prefill" as const,
     context,
-    method: "full",
+    method,
     budget: null,
     repetitions: times.length,
     tokensPerSecond: context / (ms / 1000),

@@ -83,9 +83,10 @@ export class Conversation implements Disposable {
     const { newTokens, signal, onPrefill } = options;
     if (!this.options.allowLong) checkContext(ids.length, newTokens, this.engine.config.contextLength);
 
-    const { plans } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens);
+    const { plans, patterns } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens);
     const session = grows ? this.#session! : NativeSession.create(this.engine.model, this.options.session);
     try {
+      patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
       await session.prefill(ids.slice(grows ? this.#state.cached : 0), {
         plan: plans,
         ...(signal && { signal }),

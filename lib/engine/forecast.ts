@@ -1,3 +1,4 @@
+import { type BudgetReport, budgetReport } from "../methods/budget_report.ts";
 import { auxBytes, planCost } from "../methods/cost.ts";
 import { formatPlan } from "../methods/format.ts";
 import { kvFormat, type KvType } from "../methods/kv_format.ts";
@@ -11,6 +12,8 @@ export interface Forecast {
   readonly context: number;
   readonly newTokens: number;
   readonly tokenBudget: number;
+  /** Whether the plans meet it. */
+  readonly budget: BudgetReport;
   /** (prompt + new tokens) ÷ token budget. */
   readonly compression: number;
   /** One for all layers, or one for each. */
@@ -46,6 +49,7 @@ export function forecast(
     context,
     newTokens,
     tokenBudget,
+    budget: budgetReport(recipe.method, tokenBudget, cost, input),
     compression: (context + newTokens) / tokenBudget,
     plans,
     summary: formatPlan(plans),

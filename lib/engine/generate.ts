@@ -1,3 +1,5 @@
+import { type BudgetReport, budgetReport } from "../methods/budget_report.ts";
+import { planCost } from "../methods/cost.ts";
 import type { LayerPlans } from "../methods/plan.ts";
 import { decodeTail } from "../methods/settings.ts";
 import type { CompressReport } from "../native/plan.ts";
@@ -24,6 +26,8 @@ export interface GenerateRequest extends AnswerOptions {
 export interface GenerateRecord {
   readonly method: string;
   readonly tokenBudget: number;
+  /** Whether the plans meet it; what was spent is `cost.measuredBudget`. */
+  readonly budget: BudgetReport;
   /** One for all layers, or one for each. */
   readonly plans: LayerPlans;
   readonly promptIds: readonly number[];
@@ -56,8 +60,9 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   if (!request.allowLong) checkContext(promptIds.length, newTokens, engine.config.contextLength);
   const tail = decodeTail(recipe.set, promptIds.length);
   const split = promptIds.length - tail;
-  const { plans, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail);
+  const { plans, patterns, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail);
   using session = NativeSession.create(engine.model, request.session);
+  patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
 
   const start = performance.now();
   const compression = await session.prefill(promptIds.slice(0, split), {
@@ -72,11 +77,14 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   const prefillMs = performance.now() - start;
   const { ids, text, finishReason, firstMs, totalMs, logprobs } = await answer(session, engine.text.tokenizer, request);
 
-  const cost = costOf(session.stats(), engine.model.usage(), engine.config, formatOf(request.session));
+  const format = formatOf(request.session);
+  const cost = costOf(session.stats(), engine.model.usage(), engine.config, format);
+  const expected = { shape: engine.config, promptTokens: split, newTokens: newTokens + tail, format };
   const tpotMs = ids.length > 1 ? (totalMs - firstMs) / (ids.length - 1) : null;
   return {
     method: recipe.method.name,
     tokenBudget,
+    budget: budgetReport(recipe.method, tokenBudget, planCost(plans, expected), expected),
     plans,
     promptIds,
     generatedIds: ids,

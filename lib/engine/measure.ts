@@ -1,5 +1,6 @@
 /** Speed of prefill and decode, as `rocketkv bench` reports it. */
 import type { KvFormat } from "../methods/kv_format.ts";
+import type { LayerPatterns } from "../methods/pattern.ts";
 import type { LayerPlans } from "../methods/plan.ts";
 import { NativeSession, type SessionOptions } from "../native/session.ts";
 import { bytesPerStep, costOf } from "./cost.ts";
@@ -27,13 +28,14 @@ const WARM_UP_STEPS = 2;
 export async function measurePrefill(
   engine: Engine,
   ids: readonly number[],
-  options: { session: SessionOptions; signal: AbortSignal; onProgress?: (done: number, total: number) => void },
+  options: { session: SessionOptions; signal: AbortSignal; patterns?: readonly LayerPatterns[] },
 ): Promise<PrefillSample> {
-  const { signal, onProgress } = options;
+  const { signal, patterns } = options;
   const session = NativeSession.create(engine.model, options.session);
   try {
+    patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
     const start = performance.now();
-    await session.prefill(ids, { signal, ...(onProgress && { onProgress }) });
+    await session.prefill(ids, { signal });
     return { session, ms: performance.now() - start };
   } catch (error) {
     session[Symbol.dispose]();

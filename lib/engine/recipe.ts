@@ -1,6 +1,8 @@
 import { RunError } from "../error.ts";
 import { type BudgetSpec, budgetTokens } from "../methods/budget_spec.ts";
 import type { Method } from "../methods/method.ts";
+import type { MethodFiles } from "../methods/method_files.ts";
+import type { LayerPatterns } from "../methods/pattern.ts";
 import type { LayerPlans } from "../methods/plan.ts";
 import type { ModelConfig } from "../model/types.ts";
 
@@ -10,12 +12,16 @@ export interface Recipe {
   readonly budget: BudgetSpec;
   /** Numbers of the method that were set by hand. */
   readonly set: Readonly<Record<string, number>>;
+  /** What the method was trained or searched for. @default {} */
+  readonly files?: MethodFiles;
 }
 
 /** A recipe for one prompt. */
 export interface Planned {
   readonly plans: LayerPlans;
   readonly tokenBudget: number;
+  /** Of a sparse prefill: what each query head of each layer attends to. */
+  readonly patterns?: readonly LayerPatterns[];
 }
 
 /**
@@ -25,14 +31,14 @@ export interface Planned {
  * @param newTokens     Most tokens that follow.
  */
 export function planFor(
-  { method, budget, set }: Recipe,
+  { method, budget, set, files = {} }: Recipe,
   config: ModelConfig,
   promptTokens: number,
   newTokens: number,
 ): Planned {
   if (promptTokens < 1) throw new RunError("Cannot make a plan: expected at least one prompt token, found none");
   const tokenBudget = budgetTokens(budget, promptTokens, newTokens);
-  const plans = method.plan({
+  const input = {
     tokenBudget,
     promptTokens,
     newTokens,
@@ -41,6 +47,7 @@ export function planFor(
     nLayers: config.nLayers,
     nKvHeads: config.nKvHeads,
     set,
-  });
-  return { plans, tokenBudget };
+    files,
+  };
+  return { plans: method.plan(input), tokenBudget, ...(method.patterns && { patterns: method.patterns(input) }) };
 }

@@ -12,5 +12,6 @@ export const full: Method = defineMethod({
   summary: "keep everything, attend to everything",
   paper: "Grouped-query attention, arXiv:2305.13245",
   parameters: [],
+  ignoresBudget: true,
   plan: () => DENSE,
 });

@@ -19,10 +19,10 @@ export const hsa: Method = defineMethod({
   name: "hsa",
   summary: "keep everything, select by pages and dims at every step",
   paper: "RocketKV, ICML 2025, arXiv:2502.14051",
-  parameters: paging(
-    "ceil(sqrt(compression)), or 1 where that is more than compression",
-    "floor(head dim * page_size / compression), 1 to head dim",
-  ),
+  parameters: paging({
+    pageSize: "ceil(sqrt(compression)), or 1 where that is more than compression",
+    queryDims: "floor(head dim * page_size / compression), 1 to head dim",
+  }),
   plan(input) {
     const compression = compressionOf(input.tokenBudget, input.promptTokens + input.newTokens);
     return { ...DENSE, ...pageStage(input, compression) };

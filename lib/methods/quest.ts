@@ -24,7 +24,7 @@ export const quest: Method = defineMethod({
   name: "quest",
   summary: "keep everything, select by page bounds over all dims",
   paper: "Quest, ICML 2024, arXiv:2406.10774",
-  parameters: paging("ceil(compression)", "head dim"),
+  parameters: paging({ pageSize: "ceil(compression)", queryDims: "head dim" }),
   plan(input) {
     const compression = compressionOf(input.tokenBudget, input.promptTokens + input.newTokens);
     return {

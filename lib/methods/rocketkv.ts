@@ -18,9 +18,11 @@
 import { compressionOf, rocketSplit } from "./budget.ts";
 import { defineMethod } from "./define.ts";
 import type { Method, Parameter, PlanInput } from "./method.ts";
-import { paging, voting } from "./parameters.ts";
-import { DENSE, type Plan } from "./plan.ts";
-import { pageStage, voteStage } from "./stages.ts";
+import { GROUP_RULE, paging, voting } from "./parameters.ts";
+import type { Plan } from "./plan.ts";
+import { evictIfNeeded, pageStage, voteStage } from "./stages.ts";
+
+const KERNEL = 63;
 
 /** Numbers of both stages, for the given observation window. */
 export function rocketParameters(window: number): readonly Parameter[] {
@@ -34,8 +36,12 @@ export function rocketParameters(window: number): readonly Parameter[] {
       max: 1,
       fractional: true,
     },
-    ...voting(window, "capacity - new tokens, at least window"),
-    ...paging("as hsa, with compression = capacity / budget", "as hsa, with compression = capacity / budget"),
+    ...voting({ promptBudget: "capacity - new tokens, at least window", window, kernel: KERNEL }),
+    GROUP_RULE,
+    ...paging({
+      pageSize: "as hsa, with compression = capacity / budget",
+      queryDims: "as hsa, with compression = capacity / budget",
+    }),
   ];
 }
 
@@ -43,11 +49,11 @@ export function rocketParameters(window: number): readonly Parameter[] {
 export function planRocket(input: PlanInput, window: number): Plan {
   const { tokenBudget, promptTokens, newTokens, set } = input;
   const split = rocketSplit(tokenBudget, promptTokens + newTokens, newTokens, set["split"]);
-  const vote = voteStage(input, Math.max(split.promptBudget, set["window"] ?? window), window);
+  const promptBudget = Math.max(split.promptBudget, set["window"] ?? window);
+  const vote = voteStage(input, { promptBudget, window, kernel: KERNEL });
   const kept = Math.min(vote.keep, promptTokens);
   return {
-    ...DENSE,
-    ...(vote.keep < promptTokens ? vote : {}),
+    ...evictIfNeeded(vote, promptTokens),
     ...pageStage(input, compressionOf(tokenBudget, kept + newTokens)),
   };
 }
@@ -57,5 +63,6 @@ export const rocketkv: Method = defineMethod({
   summary: "evict once by votes, then select by pages and dims at every step",
   paper: "RocketKV, ICML 2025, arXiv:2502.14051",
   parameters: rocketParameters(32),
+  scoresHeads: true,
   plan: (input) => planRocket(input, 32),
 });

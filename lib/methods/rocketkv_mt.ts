@@ -24,5 +24,6 @@ export const rocketkvMt: Method = defineMethod({
   summary: "rocketkv that drops nothing and votes again at every turn",
   paper: "RocketKV-MT, ICML 2025, arXiv:2502.14051",
   parameters: rocketParameters(WINDOW),
+  scoresHeads: true,
   plan: (input) => ({ ...planRocket(input, WINDOW), keepHistory: true }),
 });

@@ -8,19 +8,20 @@ type Settings = Readonly<Record<string, number>>;
 type Named = Pick<Method, "name" | "parameters">;
 
 /**
- * Numbers of `name=value` texts.
+ * Numbers of `name=value` texts; parameters that are kinds also take their words, such as `pool=avg`.
  *
  * @throws {UsageError} for a malformed text, a name given twice, or anything that checkSettings() refuses.
  */
 export function parseSettings(method: Named, texts: readonly string[]): Record<string, number> {
   const settings: Record<string, number> = {};
   for (const text of texts) {
-    const [, name, value] = /^([a-z][a-z0-9_]*)=([-+.\deE]+)$/.exec(text.trim()) ?? [];
-    if (name === undefined || value === undefined || !Number.isFinite(Number(value))) {
+    const [, name, word] = /^([a-z][a-z0-9_]*)=([-+.\w]+)$/.exec(text.trim()) ?? [];
+    const value = name === undefined || word === undefined ? NaN : numberOf(method, name, word);
+    if (name === undefined || !Number.isFinite(value)) {
       throw new UsageError(`Cannot use --set "${text}": it must be name=number, such as top_k=64`);
     }
     if (Object.hasOwn(settings, name)) throw new UsageError(`Cannot use --set "${text}": ${name} is given twice`);
-    settings[name] = Number(value);
+    settings[name] = value;
   }
   checkSettings(method, settings);
   return settings;
@@ -54,10 +55,17 @@ export function checkWindow(window: number, promptBudget: number): void {
   }
 }
 
+/** The number that a word means to a parameter, NaN for none. */
+function numberOf(method: Named, name: string, word: string): number {
+  const named = method.parameters.find((p) => p.name === name)?.names?.indexOf(word) ?? -1;
+  return named >= 0 ? named : /^[-+.\deE]+$/.test(word) ? Number(word) : NaN;
+}
+
 /** What `value` would have to be, or null if it is fine. */
-function complaint({ min, max, fractional, odd }: Parameter, value: number): string | null {
+function complaint({ min, max, fractional, odd, names }: Parameter, value: number): string | null {
   const fits = value >= min && value <= max && (fractional || Number.isInteger(value)) && (!odd || value % 2 === 1);
   if (fits) return null;
+  if (names !== undefined) return `one of ${names.map((word, i) => `${i} (${word})`).join(", ")}`;
   const kind = fractional ? "a number" : odd ? "an odd integer" : "an integer";
   return max >= UNLIMITED ? `${kind} >= ${min}` : `${kind} between ${min} and ${max}`;
 }

@@ -20,7 +20,7 @@ export const sparq: Method = defineMethod({
   name: "sparq",
   summary: "keep everything, select single tokens over few dims",
   paper: "SparQ, ICML 2024, arXiv:2312.04985",
-  parameters: paging("1", "floor(head dim / compression), at least 1"),
+  parameters: paging({ pageSize: "1", queryDims: "floor(head dim / compression), at least 1" }),
   plan(input) {
     const compression = compressionOf(input.tokenBudget, input.promptTokens + input.newTokens);
     return { ...DENSE, ...pageStage(input, compression, { pageSize: 1 }) };
