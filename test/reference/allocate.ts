@@ -42,9 +42,9 @@ function countBest({ safeguard, sinks }: Plan, entries: Entry[], places: number[
   });
 }
 
-/** kvpress: every head's own best are safe, the rest are the best of all heads together. */
-function safeThenBest({ safeguard }: Plan, entries: Entry[], places: number[], wanted: number): number[] {
-  const safe = places.map((base) => Math.floor(safeguard * base));
+/** kvpress: every head's own best, recent tokens counted, are safe; the rest are the best of all heads together. */
+function safeThenBest({ safeguard, keep }: Plan, entries: Entry[], places: number[], wanted: number): number[] {
+  const safe = places.map((base) => Math.max(Math.floor(safeguard * keep) - (keep - base), 0));
   const taken = places.map(() => 0);
   const rest = entries.filter(({ head }) => {
     if (taken[head]! >= safe[head]!) return true;
