@@ -4,11 +4,14 @@
  * Written for clarity, from the definitions of `cuda/include/rocketkv.h`. One token goes through one layer at a time.
  */
 
+import type { LayerPatterns } from "../../lib/methods/pattern.ts";
 import { DENSE, type LayerPlans, MAX_WINDOW, type Plan, planOfLayer } from "../../lib/methods/plan.ts";
 import type { ModelConfig, Role } from "../../lib/model/types.ts";
+import { attend } from "./attention.ts";
 import { HeadCache } from "./cache.ts";
 import { compressLayer } from "./compress.ts";
 import { add, matVec, range, rmsNorm, type Row, silu } from "./ops.ts";
+import { seenSlots } from "./pattern.ts";
 import { rotate } from "./rope.ts";
 import {
   addAttention,
@@ -63,14 +66,18 @@ export class ReferenceModel {
     }));
   }
 
-  /** Run tokens with dense attention over everything cached. @returns Logits of the last token, [vocab_size]. */
-  prefill(tokens: number[]): Row {
+  /**
+   * Run tokens with attention over everything cached, or over what the patterns of every layer let through.
+   *
+   * @returns Logits of the last token, [vocab_size].
+   */
+  prefill(tokens: number[], patterns?: readonly LayerPatterns[]): Row {
     this.#plans = null;
     for (const layer of this.#layers) {
       layer.queries = [];
       layer.heads.forEach((cache) => cache.forgetLists());
     }
-    return this.#forward(tokens);
+    return this.#forward(tokens, tokens.length > 1 ? patterns : undefined);
   }
 
   /** Apply a plan to what was prefilled. */
@@ -123,13 +130,14 @@ export class ReferenceModel {
     return copy;
   }
 
-  #forward(tokens: number[]): Row {
+  #forward(tokens: number[], patterns?: readonly LayerPatterns[]): Row {
     const { dim, normEps } = this.config;
     const embed = this.#weight("embed");
     let hidden: Row[] = tokens.map((token) => embed.slice(token * dim, (token + 1) * dim));
     for (const layer of this.#layers.keys()) {
+      const seen = patterns && this.#seen(layer, hidden, patterns[layer]!);
       hidden = hidden.map((x, i) => {
-        const y = add(x, this.#attention(layer, x, this.#position + i));
+        const y = add(x, this.#attention(layer, x, this.#position + i, seen?.map((rows) => rows[i]!)));
         return add(y, this.#feedForward(layer, y));
       });
     }
@@ -138,15 +146,38 @@ export class ReferenceModel {
     return matVec(this.#weights.get(weightKey("lm_head")) ?? embed, last);
   }
 
-  #attention(layer: number, x: Row, position: number): Row {
-    const { nHeads, nKvHeads, rope } = this.config;
-    const state = this.#layers[layer]!;
+  /** Slots that every query head's rows see under the patterns of a layer: [n_heads][rows][...]. */
+  #seen(layer: number, hidden: Row[], patterns: LayerPatterns): number[][][] {
+    const { nHeads, nKvHeads } = this.config;
+    const rows = hidden.map((x, i) => this.#queryKeyValue(layer, x, this.#position + i));
+    return range(0, nHeads).map((head) => {
+      const h = Math.floor(head * nKvHeads / nHeads);
+      const keys = [...this.#layers[layer]!.heads[h]!.k, ...rows.map(({ k }) => k[h]!)];
+      return seenSlots(
+        patterns[patterns.length === 1 ? 0 : head]!,
+        rows.map(({ at }, i) => at(this.#position + i)[head]!),
+        keys,
+      );
+    });
+  }
+
+  /** Of one token: queries before RoPE and at any position, keys after it, and values. */
+  #queryKeyValue(layer: number, x: Row, position: number) {
+    const { rope } = this.config;
     const normed = rmsNorm(x, this.#weight("attn_norm", layer), this.config.normEps);
     const raw = this.#project(layer, normed, "wq", "bq", "q_norm");
     const at = (p: number) => raw.map((head) => rotate(head, p, rope));
-    const q = at(position);
     const k = this.#project(layer, normed, "wk", "bk", "k_norm").map((head) => rotate(head, position, rope));
     const v = this.#project(layer, normed, "wv", "bv", null);
+    return { raw, at, k, v };
+  }
+
+  /** @param seen  Sparse prefill: slots that every query head sees, [n_heads][...]. */
+  #attention(layer: number, x: Row, position: number, seen?: number[][]): Row {
+    const { nHeads, nKvHeads } = this.config;
+    const state = this.#layers[layer]!;
+    const { raw, at, k, v } = this.#queryKeyValue(layer, x, position);
+    const q = at(position);
     state.heads.forEach((cache, h) => cache.append(k[h]!, v[h]!, position));
     state.queries = [...state.queries, q].slice(-MAX_WINDOW);
 
@@ -158,7 +189,12 @@ export class ReferenceModel {
         q: own(q, h),
         at: (p) => own(at(p), h),
       }));
-    const out = results.flatMap((result) => result.out);
+    const out = seen
+      ? q.map((head, j) => {
+        const cache = state.heads[Math.floor(j / group)]!;
+        return attend(head, cache.k, cache.v, seen[j]!);
+      })
+      : results.flatMap((result) => result.out);
     return matVec(this.#weight("wo", layer), Float64Array.from(out.flatMap((head) => [...head])));
   }
 
