@@ -241,13 +241,14 @@ typedef enum {
 
 /** What a token is worth. Scores are f32, higher is better; every kind gives one score per token and KV head. */
 typedef enum {
-  RKV_SCORE_VOTES = 0,     /* softmax weights of the last `window` queries, summed over them: SnapKV; window 1: TOVA */
-  RKV_SCORE_ATTENTION = 1, /* softmax weights of all queries so far, summed: H2O; needs RKV_OBSERVE_ATTENTION */
-  RKV_SCORE_EXPECTED = 2,  /* softmax weights expected of future queries; needs RKV_OBSERVE_QUERIES */
-  RKV_SCORE_KEY_NORM = 3,  /* -|k|_2 */
-  RKV_SCORE_KEY_DIFF = 4,  /* minus the cosine of k and the mean of all normalised keys of the head */
-  RKV_SCORE_LAG = 5,       /* LagKV: spread of k and of v within the range of the next `lag` tokens, as ranks */
-  RKV_SCORE_RANDOM = 6     /* a hash of seed, layer, KV head and position: the floor */
+  RKV_SCORE_VOTES = 0, /* softmax weights of the last `window` queries, summed over them: SnapKV; window 1: TOVA */
+  /* softmax weights of all queries so far, summed: H2O; needs RKV_OBSERVE_ATTENTION, and agree SUM or LAYER */
+  RKV_SCORE_ATTENTION = 1,
+  RKV_SCORE_EXPECTED = 2, /* softmax weights expected of future queries; needs RKV_OBSERVE_QUERIES, no agree HEAD */
+  RKV_SCORE_KEY_NORM = 3, /* -|k|_2 */
+  RKV_SCORE_KEY_DIFF = 4, /* minus the cosine of k and the mean of all normalised keys of the head */
+  RKV_SCORE_LAG = 5,      /* LagKV: spread of k and of v within the range of the next `lag` tokens, as ranks */
+  RKV_SCORE_RANDOM = 6    /* a hash of seed, layer, KV head and position: the floor */
 } rkv_score_kind;
 
 /** How the query heads of a group agree on scores. KEY_NORM and later kinds have one score per KV head anyway. */
@@ -266,8 +267,8 @@ typedef enum {
   /* Ada-KV: of the H x (keep - recent) best tokens of all heads together N_h belong to head h, which gets
      round((1 - safeguard) N_h + floor(safeguard (keep - recent))) + recent */
   RKV_ALLOC_ADA = 1,
-  /* the same idea as kvpress has it: every head's floor(safeguard keep) best are safe, the rest is the best of all
-     heads together: H x keep in all */
+  /* the same idea as kvpress has it: every head's floor(safeguard keep) best are safe, recent tokens counted, the rest
+     is the best of all heads together: H x keep in all */
   RKV_ALLOC_ADA_SAFE = 2
 } rkv_alloc_kind;
 
@@ -321,9 +322,10 @@ typedef struct {
   int32_t pool;            /* rkv_pool_kind */
   int32_t pool_width;      /* odd, 1 = no pooling */
   int32_t tie_by_position; /* 1: equal pooled scores go by position at once */
-  int32_t alloc;           /* rkv_alloc_kind; ADA kinds need agree SUM or MAX */
+  int32_t alloc;           /* rkv_alloc_kind; ADA kinds need agree SUM or MAX, and no step_keep */
   float safeguard;         /* ADA kinds: 0 .. 1 */
-  /* CriticalKV: this share of the places goes by score, the rest by (score + 1e-4) * |W_o v|_1; 0 = all by score */
+  /* CriticalKV: this share of the places (recent tokens have theirs) goes by pooled score, sinks first; the rest by
+     (pooled score + 1e-4) * |W_o v|_1; 0 = all by score */
   float critical;
   /* select: at every decode step */
   int32_t select;      /* rkv_select_kind */
@@ -338,7 +340,7 @@ typedef struct {
   int32_t mean_value; /* PAGES: 1 = what was not selected counts as the mean of all V, by its estimated weight: SparQ */
   /* per step eviction, after attention */
   int32_t step_keep;   /* tokens cached per KV head after every step, the current one included; 0 = no limit */
-  int32_t step_evict;  /* rkv_step_kind; other than OLDEST needs a model without sliding window */
+  int32_t step_evict;  /* rkv_step_kind; other than OLDEST needs evict, keep <= step_keep and no sliding window */
   int32_t step_recent; /* ATTENTION, CURRENT: most recent tokens that are never dropped */
   /* 1: positions count through the cache as in StreamingLLM: the query meets the sinks as if nothing were missing */
   int32_t shift_positions;
@@ -362,12 +364,12 @@ typedef struct {
 
 typedef enum {
   RKV_PATTERN_DENSE = 0,
-  RKV_PATTERN_A_SHAPE = 1,        /* the first `first` and the most recent `second` tokens */
+  RKV_PATTERN_A_SHAPE = 1,        /* the first `first` and the most recent `second` tokens, seen from a block's first */
   RKV_PATTERN_VERTICAL_SLASH = 2, /* `first` columns and `second` diagonals, chosen by the last 64 queries */
   RKV_PATTERN_BLOCK = 3           /* the `first` best blocks of 64 keys for every 64 queries, by their means */
 } rkv_pattern_kind;
 
-/** What one query head attends to in prefill: MInference, arXiv:2407.02490. */
+/** What one query head attends to in prefill: MInference, arXiv:2407.02490. Blocks of 64 slots see the same tokens. */
 typedef struct {
   uint32_t struct_size;
   int32_t kind; /* rkv_pattern_kind */
@@ -376,7 +378,8 @@ typedef struct {
 } rkv_pattern;
 
 /**
- * Make later prefills of a session sparse. Forks and saved sessions keep the patterns; decode steps ignore them. A
+ * Make later prefills of a session sparse. Forks and saved sessions keep the patterns; decode steps ignore them, and
+ * so do single tokens, prompts that a pattern covers, and layers whose KV heads hold different numbers of tokens. A
  * sliding window of the model excludes patterns other than DENSE.
  *
  * @param layer     0 .. n_layers - 1.
@@ -397,7 +400,8 @@ RKV_API int32_t rkv_session_set_patterns(uint64_t session, int32_t layer, const 
  *                  the full cache (then rkv_compress() or forks may follow).
  * @param report    Out, may be NULL; with plans only.
  * @param progress  May be NULL. Units are tokens x layers.
- * @return RKV_E_CANCELLED: the session is EMPTY again if it was, otherwise as it was before the call.
+ * @return RKV_E_STATE when a plan needs attention of earlier turns that was not observed.
+ *         RKV_E_CANCELLED: the session is EMPTY again if it was, otherwise as it was before the call.
  */
 RKV_API int32_t rkv_prefill(uint64_t session, const int32_t* tokens, int32_t n_tokens, const rkv_plan* plans,
                             int32_t n_plans, rkv_compress_report* report, rkv_progress* progress, rkv_error* err);
