@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { observationsFor } from "../../lib/methods/observe.ts";
 import { DENSE, type LayerPlans, type Plan } from "../../lib/methods/plan.ts";
 import { NativeSession } from "../../lib/native/session.ts";
 import type { ReferenceModel } from "../reference/model.ts";
@@ -29,7 +30,9 @@ function assertSame(found: NativeSession, wanted: ReferenceModel, logits: ArrayL
 
 /** Two turns of prompt and three steps each. */
 async function compare(tiny: LoadedTiny, plan: Plan | LayerPlans, onTheFly: boolean): Promise<void> {
-  const session = tiny.session({ ...EXACT, chunkTokens: 23, observe: onTheFly ? [] : ["attention", "queries"] });
+  const plans: LayerPlans = Array.isArray(plan) ? plan as LayerPlans : [plan as Plan];
+  const observe = onTheFly ? [] : observationsFor([plans]);
+  const session = tiny.session({ ...EXACT, chunkTokens: 23, observe });
   const reference = tiny.reference();
   for (const turn of [1, 2]) {
     const prompt = randomTokens(turn === 1 ? 61 : 19, turn), next = randomTokens(4, 10 + turn);
