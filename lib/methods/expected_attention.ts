@@ -12,7 +12,7 @@
 import { defineMethod } from "./define.ts";
 import type { Method } from "./method.ts";
 import { AT_LEAST_ONE, GROUP_RULE, promptBudget, recent, sinks, SWITCH } from "./parameters.ts";
-import { AGREE_KINDS } from "./plan.ts";
+import { AGREE_KINDS, DENSE, OBSERVE_FROM } from "./plan.ts";
 import { evictIfNeeded, scoreStage } from "./stages.ts";
 
 const SINKS = 4, FUTURE = 512;
@@ -48,8 +48,13 @@ export const expectedAttention: Method = defineMethod({
   scoresHeads: true,
   plan(input) {
     const { tokenBudget, promptTokens, set } = input;
+    const plan = scoreStage(input, "expected", { keep: tokenBudget, sinks: SINKS });
+    // A prompt of a few tokens has no query to expect anything from.
+    if (promptTokens <= OBSERVE_FROM) {
+      return evictIfNeeded({ ...DENSE, evict: "recent", keep: plan.keep }, promptTokens);
+    }
     return evictIfNeeded({
-      ...scoreStage(input, "expected", { keep: tokenBudget, sinks: SINKS }),
+      ...plan,
       future: set["future"] ?? FUTURE,
       covariance: (set["covariance"] ?? 1) === 1,
       valueWeight: (set["value_weight"] ?? 1) === 1,

@@ -13,6 +13,9 @@ export const STEP_KINDS = ["oldest", "attention", "current"] as const;
 /** Most recent queries of every layer that a prefilled session keeps for votes: `RKV_MAX_WINDOW` of the C header. */
 export const MAX_WINDOW = 128;
 
+/** First position whose query counts for expected attention: `RKV_OBSERVE_FROM` of the C header. */
+export const OBSERVE_FROM = 4;
+
 /** See `rkv_plan` in `cuda/include/rocketkv.h` for the meaning and range of every field. */
 export interface Plan {
   readonly evict: typeof EVICT_KINDS[number];

@@ -12,7 +12,7 @@
 
 import { defineMethod, forLayers } from "./define.ts";
 import type { Method } from "./method.ts";
-import { voting } from "./parameters.ts";
+import { GROUP_RULE, voting } from "./parameters.ts";
 import { evictIfNeeded, voteStage } from "./stages.ts";
 
 const WINDOW = 8, KERNEL = 7, BETA = 20;
@@ -43,6 +43,7 @@ export const pyramidkv: Method = defineMethod({
   paper: "PyramidKV, arXiv:2406.02069",
   parameters: [
     ...voting({ promptBudget: "budget, mean of the layers", window: WINDOW, kernel: KERNEL }),
+    GROUP_RULE,
     {
       name: "beta",
       unit: "ratio",

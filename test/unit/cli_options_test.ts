@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { integer, list, number } from "../../cli/options.ts";
-import { recipeFrom } from "../../cli/recipe.ts";
+import { recipeFrom, recipesFrom } from "../../cli/recipe.ts";
+import { parseBudget } from "../../lib/methods/budget_spec.ts";
 import { UsageError } from "../../lib/error.ts";
 
 const refused = (read: () => unknown, message: string) => assert.throws(read, new UsageError(message));
@@ -57,8 +58,40 @@ Deno.test("list() refuses an empty value", () => {
   );
 });
 
-Deno.test("recipeFrom() prefers a ratio that was given to the default budget", () => {
-  const recipe = recipeFrom({ method: "rocketkv", budget: "256", ratio: "16x", set: ["top_k=64"] });
+Deno.test("recipeFrom() prefers a ratio that was given to the default budget", async () => {
+  const flags = { method: "rocketkv", budget: "256", ratio: "16x", set: ["top_k=64"], methodFile: [] };
+  const recipe = await recipeFrom(flags);
   assert.deepEqual(recipe.budget, { kind: "ratio", ratio: 16 });
   assert.deepEqual(recipe.set, { top_k: 64 });
+});
+
+Deno.test("recipesFrom() gives every method every budget, and the settings that it knows", async () => {
+  const recipes = await recipesFrom({
+    method: ["full", "hsa", "adakv(snapkv)"],
+    budget: ["256", "512"].map(parseBudget),
+    set: ["top_k=64", "window=16", "dense_layers=1"],
+    methodFile: [],
+  });
+  assert.deepEqual(
+    recipes.map(({ method, budget, set }) => [method.name, budget.kind === "tokens" && budget.tokens, set]),
+    [
+      ["full", 256, { dense_layers: 1 }],
+      ["hsa", 256, { top_k: 64, dense_layers: 1 }],
+      ["hsa", 512, { top_k: 64, dense_layers: 1 }],
+      ["adakv(snapkv)", 256, { window: 16, dense_layers: 1 }],
+      ["adakv(snapkv)", 512, { window: 16, dense_layers: 1 }],
+    ],
+  );
+});
+
+Deno.test("recipesFrom() refuses a setting or file that none of the methods knows", async () => {
+  const flags = { method: ["hsa", "snapkv"], budget: [parseBudget("256")], set: [], methodFile: [] };
+  await assert.rejects(recipesFrom({ ...flags, set: ["split=1"] }), {
+    name: "UsageError",
+    message: /^Cannot use --set split=1: .*hsa, snapkv knows? /,
+  });
+  await assert.rejects(recipesFrom({ ...flags, methodFile: ["gates=x"] }), {
+    name: "UsageError",
+    message: "Cannot use --method-file gates: hsa, snapkv reads no files",
+  });
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { PlanInput } from "../../lib/methods/method.ts";
-import { DENSE, MAX_WINDOW, type Plan, planOfLayer } from "../../lib/methods/plan.ts";
-import { findMethod, methods } from "../../lib/methods/registry.ts";
+import { DENSE, MAX_WINDOW, OBSERVE_FROM, type Plan, planOfLayer } from "../../lib/methods/plan.ts";
+import { findMethod, methods, wrappers } from "../../lib/methods/registry.ts";
+import { methodFiles } from "../support/method_files.ts";
 
 /** Llama-3.1-8B with a 16K prompt at 64x. */
 const INPUT: PlanInput = {
@@ -13,6 +14,7 @@ const INPUT: PlanInput = {
   nLayers: 32,
   nKvHeads: 8,
   set: {},
+  files: methodFiles({ nLayers: 32, nKvHeads: 8, group: 4 }),
 };
 
 /** The plan of a method that has the same for all layers. */
@@ -22,8 +24,17 @@ function plan(name: string, changes: Partial<PlanInput> = {}): Plan {
   return first;
 }
 
-/** Every method with a choice to make. */
-const compressing = methods.filter(({ name }) => name !== "full");
+/** Every method, and every wrapper and combination at least once. */
+const all = [
+  ...methods,
+  ...[...wrappers.map(({ name }) => name), "adakv(criticalkv(expected-attention))", "criticalkv(pyramidkv)"].map(
+    findMethod,
+  ),
+  ...["adakv(rocketkv)", "minference+rocketkv", "minference+adakv(snapkv)"].map(findMethod),
+];
+
+/** Those that decode with less than the full cache. */
+const compressing = all.filter(({ name }) => name !== "full" && name !== "minference");
 
 /** The ranges that `cuda/include/rocketkv.h` gives, checked here without the code under test. */
 function assertValid(p: Plan, { headDim, promptTokens }: PlanInput): void {
@@ -31,7 +42,7 @@ function assertValid(p: Plan, { headDim, promptTokens }: PlanInput): void {
   assert(whole.every(Number.isSafeInteger), `not whole: ${whole}`);
   if (p.evict !== "none") assert(p.keep >= 1);
   if (p.evict === "score") {
-    assert(p.keep < promptTokens, "an eviction that cannot happen");
+    if (p.stepKeep === 0) assert(p.keep < promptTokens, "an eviction that cannot happen");
     assert(p.sinks + p.recent <= p.keep);
     assert.equal(p.poolWidth % 2, 1);
     if (p.score === "votes") assert(p.window >= 1 && p.window <= MAX_WINDOW && p.recent <= p.window);
@@ -46,7 +57,7 @@ function assertValid(p: Plan, { headDim, promptTokens }: PlanInput): void {
   assert(p.queryDims >= 1 && p.queryDims <= headDim);
 }
 
-for (const method of methods) {
+for (const method of all) {
   Deno.test(`${method.name}.plan() is valid for every length, budget, head and output`, () => {
     for (const promptTokens of [1, 31, 32, 33, 128, 129, 1000, 131_072]) {
       for (const tokenBudget of [1, 2, 3, 16, 31, 32, 33, 64, 256, 999, 4096, 200_000]) {
@@ -70,10 +81,11 @@ for (const method of methods) {
   });
 
   Deno.test(`${method.name}.plan() refuses settings it does not have, also when nothing is compressed`, () => {
-    assert.throws(() => method.plan({ ...INPUT, tokenBudget: 1e6, set: { colour: 1 } }), {
-      name: "UsageError",
-      message: new RegExp(`^Cannot use --set colour=1: ${method.name} knows `),
-    });
+    assert.throws(
+      () => method.plan({ ...INPUT, tokenBudget: 1e6, set: { colour: 1 } }),
+      (error: Error) =>
+        error.name === "UsageError" && error.message.startsWith(`Cannot use --set colour=1: ${method.name} knows `),
+    );
   });
 }
 
@@ -81,7 +93,7 @@ for (const method of compressing) {
   Deno.test(`${method.name}.plan() leaves dense_layers alone and no more than there are`, () => {
     const plans = method.plan({ ...INPUT, set: { dense_layers: 2 } });
     assert.equal(plans.length, 32);
-    const usual = method.plan(INPUT);
+    const usual = method.plan({ ...INPUT, set: { dense_layers: 0 } });
     for (const [layer, own] of plans.entries()) {
       assert.deepEqual(own, layer < 2 ? DENSE : planOfLayer(usual, layer), `layer ${layer}`);
     }
@@ -231,7 +243,8 @@ Deno.test("settings that cannot work together are refused with what was wanted a
   }
 });
 
-Deno.test("MAX_WINDOW is the C header's", () => {
+Deno.test("MAX_WINDOW and OBSERVE_FROM are the C header's", () => {
   const header = Deno.readTextFileSync(new URL("../../cuda/include/rocketkv.h", import.meta.url));
   assert.equal(/^#define RKV_MAX_WINDOW (\d+)$/m.exec(header)?.[1], `${MAX_WINDOW}`);
+  assert.equal(/^#define RKV_OBSERVE_FROM (\d+)$/m.exec(header)?.[1], `${OBSERVE_FROM}`);
 });

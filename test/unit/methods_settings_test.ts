@@ -8,6 +8,12 @@ const rocketkv = findMethod("rocketkv");
 Deno.test("parseSettings() reads name=value texts", () => {
   assert.deepEqual(parseSettings(rocketkv, ["top_k=64", " split=.5 "]), { top_k: 64, split: .5 });
   assert.deepEqual(parseSettings(rocketkv, []), {});
+  assert.deepEqual(parseSettings(rocketkv, ["pool=avg", "tie=position", "group_rule=sum", "sign=1"]), {
+    pool: 1,
+    tie: 1,
+    group_rule: 0,
+    sign: 1,
+  });
 });
 
 Deno.test("parseSettings() refuses what is not a known name and a number in range", () => {
@@ -20,7 +26,10 @@ Deno.test("parseSettings() refuses what is not a known name and a number in rang
     [["top_k=1", "top_k=2"], /^Cannot use --set "top_k=2": top_k is given twice$/],
     [["topk=1"], /^Cannot use --set topk=1: did you mean top_k\? rocketkv knows split, prompt_budget, /],
     [["top_k=0"], /^Cannot use --set top_k=0: top_k must be an integer >= 1$/],
-    [["pool=2"], /^Cannot use --set pool=2: pool must be an integer between 0 and 1$/],
+    [["pool=2"], /^Cannot use --set pool=2: pool must be one of 0 \(max\), 1 \(avg\)$/],
+    [["whole_pages=2"], /^Cannot use --set whole_pages=2: whole_pages must be an integer between 0 and 1$/],
+    [["pool=mean"], /must be name=number/],
+    [["top_k=avg"], /must be name=number/],
     [["__proto__=1"], /must be name=number/],
     [["constructor=1"], /^Cannot use --set constructor=1: rocketkv knows /],
   ];
