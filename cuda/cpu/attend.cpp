@@ -32,18 +32,26 @@ namespace {
 constexpr int kSplit = 256;  // tokens per task: large against a merge, small enough to feed all threads with one head
 constexpr int kScorePitch = kSplit + kRowPadding;
 
-/// Query heads that attend to one list of slots.
+/// Query heads of one KV head that attend to one list of slots.
 struct Listing {
-  const HeadCache* cache;
-  const float* q;  // [heads, d]
-  float* out;      // [heads, d]
-  int heads;
+  const DecodeHead* head;
+  int first_head, heads;
   const int32_t* slots;  // NULL: slots from `from` on
   int from, n;
-  size_t partial;  // where its splits begin, in floats
+  int sinks;           // the first ones are scored by q_sinks
+  bool adds_mean;      // what is not listed counts as the mean V
+  size_t partial = 0;  // where its splits begin, in floats
 
   int splits() const { return (n + kSplit - 1) / kSplit; }
 };
+
+/// The first slot that is scored by q.
+int sinks_end(const DecodeHead& head) {
+  const HeadCache& cache = head.cache;
+  if (head.q_sinks == nullptr || head.n_sinks == 0) return 0;
+  if (head.n_sinks >= cache.candidates()) return cache.n;
+  return cache.index != nullptr ? cache.index[head.n_sinks] : head.n_sinks;
+}
 
 /// Distinct slots of the lists [n_lists, top_k].
 int64_t union_size(const DecodeHead& head, int n_lists) {
@@ -58,20 +66,25 @@ int64_t union_size(const DecodeHead& head, int n_lists) {
 
 /// What a head attends to, as one listing or as one per query head; fills in the head's counters.
 void list_head(DecodeHead& head, int group, int d, DType kv, std::vector<Listing>& listings) {
-  const int live = head.cache.candidates() - head.first;
+  const HeadCache& cache = head.cache;
+  const int live = cache.candidates() - head.first, end = sinks_end(head);
   const int n_lists = head.select && head.plan->rank == RKV_RANK_PER_HEAD ? group : 1;
   const bool dense =
       !head.select || std::all_of(head.n_selected, head.n_selected + n_lists, [&](int32_t n) { return n == live; });
   if (dense) {
-    listings.push_back({&head.cache, head.q, head.out, group, head.cache.index, head.first, live, 0});
+    const int sinks = end > 0 ? std::clamp(head.n_sinks - head.first, 0, live) : 0;
+    listings.push_back({&head, 0, group, cache.index, head.first, live, sinks, false});
     head.tokens_attended = live;
   } else {
-    for (int g = 0; g < n_lists; g++)
-      listings.push_back({&head.cache, head.q + g * d, head.out + g * d, group / n_lists,
-                          head.selected + g * head.plan->top_k, 0, head.n_selected[g], 0});
+    for (int g = 0; g < n_lists; g++) {
+      const int32_t* list = head.selected + g * head.plan->top_k;
+      const int n = head.n_selected[g], sinks = static_cast<int>(std::lower_bound(list, list + n, end) - list);
+      listings.push_back({&head, g, group / n_lists, list, 0, n, sinks, head.mass != nullptr});
+    }
     head.tokens_attended = n_lists == 1 ? head.n_selected[0] : union_size(head, n_lists);
   }
   head.attend_read_bytes = head.tokens_attended * 2 * d * static_cast<int64_t>(element_bytes(kv));
+  if (!dense && head.mass != nullptr) head.attend_read_bytes += int64_t{d} * 4;
 }
 
 /// What the splits of a call share.
@@ -87,14 +100,30 @@ void attend_split(const AttendKernels& kernels, const Shape& shape, const Listin
                   float* partial) {
   const void *k[kSplit + kRowPadding], *v[kSplit + kRowPadding];
   const int d = shape.d, n = std::min(kSplit, list.n - split * kSplit);
-  locate_rows(*list.cache, list.slots, list.from + split * kSplit, n, shape.row_bytes, k, v);
-  float* q = work + list.heads * kScorePitch;
-  kernels.pack(list.q, list.heads, d, q);
-  kernels.score(q, list.heads, d, k, n, work, kScorePitch);
+  locate_rows(list.head->cache, list.slots, list.from + split * kSplit, n, shape.row_bytes, k, v);
+  float* packed = work + list.heads * kScorePitch;
+  const auto score = [&](const float* q, int from, int to) {
+    if (from >= to) return;
+    kernels.pack(q + list.first_head * d, list.heads, d, packed);
+    kernels.score(packed, list.heads, d, k + from, to - from, work + from, kScorePitch);
+  };
+  const int sinks = std::clamp(list.sinks - split * kSplit, 0, n);
+  score(list.head->q_sinks, 0, sinks);
+  score(list.head->q, sinks, n);
   float* top = partial + list.heads * shape.pitch;
   for (int g = 0; g < list.heads; g++)
     kernels.soften(work + g * kScorePitch, n, 1.0f / std::sqrt(static_cast<float>(d)), top + g, top + list.heads + g);
   kernels.mix(work, kScorePitch, list.heads, d, v, n, partial);
+}
+
+/// Give the mean V the weight that the list was estimated to leave out.
+void add_mean(const Listing& list, int d, float* out) {
+  const DecodeHead& head = *list.head;
+  for (int g = 0; g < list.heads; g++, out += d) {
+    const float mass = head.mass[list.first_head + g];
+    const float share = (1 - mass) / static_cast<float>(head.cache.candidates());
+    for (int i = 0; i < d; i++) out[i] = mass * out[i] + share * head.value_sum[i];
+  }
 }
 
 /// Bring the splits to a common highest score, add them up in order into the first, divide by the sum of weights.
@@ -114,7 +143,9 @@ void merge(const AttendKernels& kernels, const Shape& shape, const Listing& list
     }
     for (int i = 0; i < shape.pitch; i++) out[i] /= sum;
   }
-  kernels.unpack(partials, list.heads, shape.d, list.out);
+  float* out = list.head->out + list.first_head * shape.d;
+  kernels.unpack(partials, list.heads, shape.d, out);
+  if (list.adds_mean) add_mean(list, shape.d, out);
 }
 
 }  // namespace

@@ -4,11 +4,10 @@
 
 namespace rkv::cpu {
 
-PageQuery page_query(const SelectKernels& kernels, const DecodeHead& head, int group, int d) {
-  const float* q = head.q;
-  const int query_dims = head.plan->query_dims;
-  std::vector<float> size(d), sum(d);  // over the group: of |q|, of q
-  for (int g = 0; g < group; g++) {
+PageQuery page_query(const SelectKernels& kernels, const rkv_plan& plan, const float* q, int n_heads, int d) {
+  const int query_dims = plan.query_dims;
+  std::vector<float> size(d), sum(d);  // over the heads: of |q|, of q
+  for (int g = 0; g < n_heads; g++) {
     for (int i = 0; i < d; i++) {
       size[i] += std::fabs(q[g * d + i]);
       sum[i] += q[g * d + i];
@@ -19,17 +18,17 @@ PageQuery page_query(const SelectKernels& kernels, const DecodeHead& head, int g
 
   PageQuery query;
   for (const int32_t dim : dims) {
-    if (head.plan->sign == RKV_SIGN_GROUP) {
+    if (planes_read(plan) == 1) {
       query.rows.push_back({sum[dim] > 0 ? 1 : 0, dim});
-      for (int g = 0; g < group; g++) query.weight.push_back(q[g * d + dim]);
+      for (int g = 0; g < n_heads; g++) query.weight.push_back(q[g * d + dim]);
     } else {  // q * max where q > 0, q * min where q < 0: the larger product of the two
       query.rows.push_back({1, dim});
-      for (int g = 0; g < group; g++) query.weight.push_back(std::max(q[g * d + dim], 0.0f));
+      for (int g = 0; g < n_heads; g++) query.weight.push_back(std::max(q[g * d + dim], 0.0f));
       query.rows.push_back({0, dim});
-      for (int g = 0; g < group; g++) query.weight.push_back(std::min(q[g * d + dim], 0.0f));
+      for (int g = 0; g < n_heads; g++) query.weight.push_back(std::min(q[g * d + dim], 0.0f));
     }
   }
-  for (int g = 0; g < group; g++) {
+  for (int g = 0; g < n_heads; g++) {
     float chosen = 0, all = 0;
     for (const int32_t dim : dims) chosen += std::fabs(q[g * d + dim]);
     for (int i = 0; i < d; i++) all += std::fabs(q[g * d + i]);

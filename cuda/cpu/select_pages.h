@@ -32,12 +32,18 @@ struct BoundRow {
 /// A page's score for query head g is the sum over rows of weight[row][g] * bound.
 struct PageQuery {
   std::vector<BoundRow> rows;
-  std::vector<float> weight;  // [rows, group]
-  std::vector<float> scale;   // [group]: 1 / temperature
+  std::vector<float> weight;  // [rows, heads]
+  std::vector<float> scale;   // [heads]: 1 / temperature
 };
 
-/// The `query_dims` dims with the largest |q| summed over the group, and the bounds that they meet.
-PageQuery page_query(const SelectKernels& kernels, const DecodeHead& head, int group, int d);
+/// The `query_dims` dims with the largest |q| summed over the query heads q[n_heads, d] that choose together, and the
+/// bounds that they meet. A head that chooses for itself knows its sign, so that one plane has its upper bound.
+PageQuery page_query(const SelectKernels& kernels, const rkv_plan& plan, const float* q, int n_heads, int d);
+
+/// Planes of the bounds that are read per chosen dim.
+inline int planes_read(const rkv_plan& plan) {
+  return plan.sign == RKV_SIGN_HEAD && plan.rank != RKV_RANK_PER_HEAD ? 2 : 1;
+}
 
 /// Append `room` candidates from the best pages of a range that has more than that, in ascending order; the last page
 /// to be taken gives its lowest ones. With `whole` pages are taken while they fit, the best one in any case, cut to

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DENSE, type Plan } from "../../lib/methods/plan.ts";
+import { DENSE, type Plan, RANK_MODES } from "../../lib/methods/plan.ts";
 import { attend } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { decodeStep, KV_TYPES, largestError, LEVELS, TestCache } from "../support/attention.ts";
@@ -23,6 +23,48 @@ function check(cache: TestCache, first = 0): void {
     assert.deepEqual(tokens, out.map(() => live.length));
     assert.deepEqual(attendBytes, out.map(() => live.length * row));
     assert.deepEqual(scoreBytes, out.map(() => 0));
+  }
+}
+
+/** Candidates below `n` are scored by one query, the others by another. */
+function checkSinks(cache: TestCache, plan: Plan | null, n: number, first: number): void {
+  const q = cache.queries(7), sinks = { q: cache.queries(8), n };
+  const candidates = cache.index ?? range(0, cache.n), bar = candidates[n] ?? cache.n;
+  // Two queries as one of twice the dims, each meeting the keys that are its own.
+  const none = new Float64Array(cache.d);
+  const join = (a: Row, b: Row, scale = 1) => Float64Array.from([...a, ...b], (x) => x * scale);
+  const keys = cache.k.map((rows) => rows.map((key, slot) => slot < bar ? join(key, none) : join(none, key)));
+  const { selected } = decodeStep(cache, q, plan, first, { sinks });
+  const wanted = q.flatMap((heads, h) =>
+    heads.map((row, g) => {
+      const list = plan === null ? candidates.slice(first) : selected[h]![plan.rank === "per_head" ? g : 0]!;
+      return attend(join(sinks.q[h]![g]!, row, Math.SQRT2), keys[h]!, cache.v[h]!, list);
+    })
+  );
+  for (const level of LEVELS) {
+    const step = decodeStep(cache, q, plan, first, { level, threads: 2, sinks });
+    assert.deepEqual(step.selected, selected);
+    const error = largestError(step.out.flat(), wanted);
+    assert(error < F32, `level ${level}, ${n} sinks, group ${cache.group}: error ${error}`);
+  }
+}
+
+/** What was selected, and the mean of all V for the weight that was not. */
+function checkMean(cache: TestCache, plan: Plan): void {
+  const q = cache.queries(3), candidates = [...cache.index ?? range(0, cache.n)];
+  const mean = cache.v.map((v, h) => attend(new Float64Array(cache.d), cache.k[h]!, v, candidates));
+  for (const level of LEVELS) {
+    const { out, selected, mass, attendBytes } = decodeStep(cache, q, plan, 0, { level, threads: 2, meanValue: true });
+    const exact = expected(cache, q, (h, g) => selected[h]![plan.rank === "per_head" ? g : 0]!);
+    const wanted = exact.map((row, i) => {
+      const h = Math.floor(i / cache.group), share = mass[h]![i % cache.group]!;
+      return row.map((x, dim) => share * x + (1 - share) * mean[h]![dim]!);
+    });
+    const error = largestError(out.flat(), wanted);
+    assert(error < F32, `level ${level}, d ${cache.d}, group ${cache.group}: error ${error}`);
+    const row = 2 * cache.d * (cache.kv === "f32" ? 4 : 2);
+    const distinct = selected.map((lists) => new Set(lists.flat()).size);
+    assert.deepEqual(attendBytes, distinct.map((n) => n * row + 4 * cache.d));
   }
 }
 
@@ -70,6 +112,33 @@ for (const kv of KV_TYPES) {
     }
   });
 
+  Deno.test(`attend meets the first candidates with a query of their own, ${kv}`, () => {
+    const index = range(0, 300).filter((s) => s % 3 !== 0 || s > 270);
+    for (const group of [1, 3, 8]) {
+      for (const plan of [null, { ...EXACT, topK: 150 }, { ...EXACT, rank: "per_head", topK: 90 } as const]) {
+        for (const n of [4, 256, 1000]) {
+          const base = { kv, n: 300, d: 64, group, heads: 2, runs: [123, 177] } as const;
+          checkSinks(new TestCache(base), plan, n, 0);
+          checkSinks(new TestCache({ ...base, index }), plan, n, 0);
+        }
+        checkSinks(new TestCache({ kv, n: 270, d: 80, group }), plan, 5, 3);
+      }
+    }
+  });
+
+  Deno.test(`attend lets what was left out count as the mean V, ${kv}`, () => {
+    const index = range(0, 200).filter((s) => s % 4 !== 1);
+    for (const d of [8, 16, 64, 80, 128]) {
+      for (const group of [1, 2, 3, 4, 8]) {
+        for (const rank of RANK_MODES) {
+          const plan: Plan = { ...DENSE, select: "pages", pageSize: 2, queryDims: d / 2, topK: 40, rank };
+          checkMean(new TestCache({ kv, n: 200, d, group, runs: [7, 193] }), plan);
+          checkMean(new TestCache({ kv, n: 200, d, group, heads: 2, index }), plan);
+        }
+      }
+    }
+  });
+
   Deno.test(`attend to a selection of everything gives the bits of dense attention, ${kv}`, () => {
     for (const group of [1, 3, 8]) {
       for (const index of [undefined, range(0, 700).filter((s) => s % 2 === 0)]) {
@@ -82,6 +151,9 @@ for (const kv of KV_TYPES) {
           }
           const pages: Plan = { ...DENSE, select: "pages", pageSize: 1, queryDims: 80, topK: 697 };
           assert.deepEqual(decodeStep(cache, q, pages, 3, { level }).out, dense);
+          assert.deepEqual(decodeStep(cache, q, pages, 3, { level, meanValue: true }).out, dense);
+          const sinks = { q, n: 9 };
+          assert.deepEqual(decodeStep(cache, q, null, 3, { level, sinks }).out, dense);
         }
       }
     }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { DENSE, type Plan } from "../../lib/methods/plan.ts";
-import { selectTokens } from "../reference/attention.ts";
+import { DENSE, type Plan, RANK_MODES } from "../../lib/methods/plan.ts";
+import { selectionMass, selectTokens } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
-import { type CacheOptions, decodeStep, KV_TYPES, LEVELS, TestCache } from "../support/attention.ts";
+import { type CacheOptions, decodeStep, KV_TYPES, largestError, LEVELS, TestCache } from "../support/attention.ts";
 
 const PAGES: Plan = { ...DENSE, select: "pages", pageSize: 3, queryDims: 40, topK: 20 };
 const EXACT: Plan = { ...DENSE, select: "exact", topK: 20 };
@@ -25,6 +25,24 @@ function check(cache: TestCache, plan: Plan, first = 0, seed = 3): void {
   for (const level of LEVELS) {
     const { selected } = decodeStep(cache, q, plan, first, { level, threads: 2 });
     assert.deepEqual(selected, wanted, `level ${level}`);
+  }
+}
+
+/** The weight that select promises for its choice; sums of f32 weights against f64. */
+function checkMass(cache: TestCache, plan: Plan, first = 0): void {
+  const q = cache.queries(5), candidates = cache.index ?? range(0, cache.n);
+  const lists = decodeStep(cache, q, plan, first).selected;
+  const wanted = q.map((heads, h) => {
+    const keys = candidates.map((slot) => cache.k[h]![slot]!);
+    return heads.map((_, g) => {
+      const list = lists[h]![plan.rank === "per_head" ? g : 0]!.map((slot) => candidates.indexOf(slot));
+      return selectionMass(heads, keys, plan, first, list, g);
+    });
+  });
+  for (const level of LEVELS) {
+    const { mass, selected } = decodeStep(cache, q, plan, first, { level, threads: 2, meanValue: true });
+    assert.deepEqual(selected, lists);
+    assert(largestError(mass.map((x) => Float64Array.from(x)), wanted.map((x) => Float64Array.from(x))) < 3e-6);
   }
 }
 
@@ -53,6 +71,8 @@ for (const kv of KV_TYPES) {
         }
         check(cache, { ...PAGES, queryDims: d });
         check(cache, { ...PAGES, queryDims: 1 });
+        check(cache, { ...PAGES, rank: "per_head", queryDims: Math.ceil(d / 2) });
+        check(cache, { ...PAGES, rank: "per_head", sign: "head", queryDims: d });
         check(cache, { ...EXACT, rank: "per_head" });
       }
     }
@@ -63,7 +83,10 @@ for (const kv of KV_TYPES) {
       const cache = new TestCache({ kv, n, d: 64, group: 3, seed: n });
       for (const pageSize of [1, 2, 3, 4, 8, 16, 33, 200]) {
         for (const topK of [1, 2, 3, 15, 16, 31, 95]) {
-          for (const wholePages of [false, true]) check(cache, { ...PAGES, pageSize, topK, wholePages });
+          for (const wholePages of [false, true]) {
+            check(cache, { ...PAGES, pageSize, topK, wholePages });
+            if (topK === 15) check(cache, { ...PAGES, pageSize, topK, wholePages, rank: "per_head" });
+          }
         }
       }
     }
@@ -75,8 +98,9 @@ for (const kv of KV_TYPES) {
       const cache = new TestCache({ kv, n: 100, d: 64, group: 3, positions, runs: [41, 59] });
       for (const first of [0, 1, 2, 40, 70]) {
         for (const [pinSinks, pinRecent] of [[0, 0], [4, 0], [0, 1], [0, 9], [2, 7], [15, 5], [7, 13]] as const) {
-          for (const plan of [PAGES, { ...PAGES, wholePages: true }, EXACT, { ...EXACT, rank: "per_head" } as const]) {
+          for (const plan of [PAGES, { ...PAGES, wholePages: true }, EXACT]) {
             check(cache, { ...plan, pinSinks, pinRecent }, first);
+            if (first !== 1) check(cache, { ...plan, pinSinks, pinRecent, rank: "per_head" }, first);
           }
         }
       }
@@ -91,6 +115,7 @@ for (const kv of KV_TYPES) {
         check(new TestCache({ ...base, runs }), plan);
         check(new TestCache({ ...base, runs, index }), plan);
         check(new TestCache({ ...base, runs, index }), plan, 17);
+        check(new TestCache({ ...base, runs, index }), { ...plan, rank: "per_head" }, 17);
       }
     }
   });
@@ -98,7 +123,8 @@ for (const kv of KV_TYPES) {
   Deno.test(`select gives the same choice whatever the threads and other heads, over several tasks a head, ${kv}`, () => {
     const cache = new TestCache({ kv, n: 4500, d: 8, group: 3, heads: 2 });
     const q = cache.queries(4);
-    for (const plan of [{ ...PAGES, pageSize: 1, queryDims: 5, topK: 700 }, { ...EXACT, topK: 700 }]) {
+    const pages: Plan = { ...PAGES, pageSize: 1, queryDims: 5, topK: 700 };
+    for (const plan of [pages, { ...pages, rank: "per_head" } as const, { ...EXACT, topK: 700 }]) {
       check(cache, plan, 0, 4);
       const once = decodeStep(cache, q, plan).selected;
       for (const threads of [2, 3]) assert.deepEqual(decodeStep(cache, q, plan, 0, { threads }).selected, once);
@@ -117,6 +143,27 @@ for (const kv of KV_TYPES) {
     assert.equal(bytes(EXACT), 100 * 64 * size);
     assert.equal(bytes({ ...EXACT, rank: "per_head" }, 10), 90 * 64 * size);
     assert.equal(bytes({ ...PAGES, topK: 100 }), 0);
+    // Three heads read dims of their own, and each knows which of the two bounds it needs.
+    assert.equal(bytes({ ...PAGES, rank: "per_head" }), 3 * 34 * 40 * size);
+    assert.equal(bytes({ ...PAGES, rank: "per_head", sign: "head" }), 3 * 34 * 40 * size);
+  });
+
+  Deno.test(`select estimates the weight of what it chose, ${kv}`, () => {
+    const index = range(0, 200).filter((s) => s % 3 !== 1);
+    for (const group of [1, 2, 3, 4, 8]) {
+      for (const d of [8, 80]) {
+        const cache = new TestCache({ kv, n: 200, d, group, runs: [123, 77], seed: d });
+        const plan: Plan = { ...PAGES, queryDims: d / 2, topK: 50, pinSinks: 2, pinRecent: 3 };
+        for (const rank of RANK_MODES) {
+          checkMass(cache, { ...plan, rank });
+          checkMass(cache, { ...plan, rank, pageSize: 1 }, 41);
+          checkMass(cache, { ...plan, rank, sign: "head", pageSize: 16, wholePages: true });
+          checkMass(cache, { ...plan, rank, select: "exact" }, 7);
+          checkMass(new TestCache({ kv, n: 200, d, group, heads: 2, index }), { ...plan, rank }, 10);
+        }
+        checkMass(cache, { ...plan, topK: 200 });
+      }
+    }
   });
 }
 
@@ -194,7 +241,15 @@ Deno.test("vector I: a zero query weighs all tokens alike", () => {
   for (const kv of KV_TYPES) {
     const cache = new TestCache({ kv, n: 40, d: 64, group: 2 });
     const zero = [range(0, 2).map(() => new Float64Array(64))];
-    for (const plan of [PAGES, { ...PAGES, sign: "head" } as const, EXACT, { ...EXACT, rank: "per_head" } as const]) {
+    for (
+      const plan of [
+        PAGES,
+        { ...PAGES, sign: "head" } as const,
+        { ...PAGES, rank: "per_head" } as const,
+        EXACT,
+        { ...EXACT, rank: "per_head" } as const,
+      ]
+    ) {
       for (const level of LEVELS) {
         const { selected, out } = decodeStep(cache, zero, plan, 0, { level });
         for (const list of selected[0]!) assert.deepEqual(list, range(0, 20));

@@ -38,11 +38,13 @@ extern "C" RKV_API void rkvt_attend_prefill(int32_t level, int32_t threads, cons
 
 /// One decode step: with a plan select, then attend; without one attend densely. q, out f32 [n_heads, group, d];
 /// selected i32 [n_heads, n_lists, top_k], n_selected i32 [n_heads, n_lists]; counters i64 [n_heads, 3]: bytes read to
-/// score, bytes read to attend, tokens attended.
+/// score, bytes read to attend, tokens attended. q_sinks like q or NULL, for the first n_sinks candidates; value_sum
+/// f32 [n_heads, d] or NULL, with it mass f32 [n_heads, group] is written.
 extern "C" RKV_API void rkvt_decode(int32_t level, int32_t threads, const CacheShape* s, const int32_t* runs,
                                     const uint8_t* k, const uint8_t* v, const int32_t* positions, const int32_t* index,
-                                    const float* q, const rkv_plan* plan, int32_t first, int32_t* selected,
-                                    int32_t* n_selected, int64_t* counters, float* out) {
+                                    const float* q, const float* q_sinks, int32_t n_sinks, const float* value_sum,
+                                    const rkv_plan* plan, int32_t first, int32_t* selected, int32_t* n_selected,
+                                    int64_t* counters, float* mass, float* out) {
   ThreadPool pool(threads);
   const Caches caches(*s, runs, k, v, positions, index);
   const auto cpu_level = static_cast<CpuLevel>(level);
@@ -67,6 +69,8 @@ extern "C" RKV_API void rkvt_decode(int32_t level, int32_t threads, const CacheS
     DecodeHead head = {};
     head.cache = caches.heads[h], head.bounds = bounds[h].bounds;
     head.q = queries.data() + h * floats, head.out = result.data() + h * floats;
+    if (q_sinks != nullptr) head.q_sinks = q_sinks + h * floats, head.n_sinks = n_sinks;
+    if (value_sum != nullptr) head.value_sum = value_sum + h * s->d, head.mass = mass + h * s->group;
     head.plan = plan, head.select = plan != nullptr, head.first = first;
     head.selected = lists.data() + h * list, head.n_selected = n_selected + h * n_lists;
     heads.push_back(head);

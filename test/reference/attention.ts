@@ -108,7 +108,7 @@ export function selectTokens(
   const lists = plan.rank === "per_head" ? q.length : 1;
   if (plan.select === "all" || live.length <= plan.topK) return Array.from({ length: lists }, () => live);
 
-  const score = plan.select === "exact" ? exactScores(q, k, live) : pageScores(q, k, live, plan);
+  const score = tokenScores(q, k, live, plan);
   const pageSize = plan.select === "exact" ? 1 : plan.pageSize;
   const pinned = live.filter((s) => positions[s]! < plan.pinSinks || s >= k.length - plan.pinRecent);
   const rankings = plan.rank === "per_head"
@@ -117,6 +117,26 @@ export function selectTokens(
     ? [total(score)]
     : [total(score.map(softmax))];
   return rankings.map((ranking) => fill(ranking, live, pinned, pageSize, plan));
+}
+
+/**
+ * How much of query head `g`'s attention its choice is estimated to hold: the softmax weight, by the scores that chose
+ * it, of `list` among the candidates from `first` on. SparQ's alpha (arXiv:2312.04985).
+ *
+ * @param list  Chosen candidates, as selectTokens() returns them.
+ */
+export function selectionMass(q: Row[], k: Row[], plan: Plan, first: number, list: number[], g: number): number {
+  const live = range(first, k.length);
+  if (list.length === live.length) return 1;
+  const weight = softmax(tokenScores(q, k, live, plan)[g]!);
+  return list.reduce((sum, s) => sum + weight[s - first]!, 0);
+}
+
+/** What every live token is scored by, [group][live]. A head that chooses for itself is a group of its own. */
+function tokenScores(q: Row[], k: Row[], live: number[], plan: Plan): Row[] {
+  if (plan.select === "exact") return exactScores(q, k, live);
+  const teams = plan.rank === "per_head" ? q.map((head) => [head]) : [q];
+  return teams.flatMap((team) => pageScores(team, k, live, plan));
 }
 
 /**
@@ -145,7 +165,7 @@ function exactScores(q: Row[], k: Row[], live: number[]): Row[] {
 }
 
 /**
- * What the page bounds promise for every live token over the group's strongest dims, [group][live]: steps 1 to 4 of
+ * What the page bounds promise for every live token over the heads' strongest dims, [heads][live]: steps 1 to 4 of
  * hybrid sparse attention (arXiv:2502.14051, section 3.4), divided by SparQ's temperature (arXiv:2312.04985).
  */
 function pageScores(q: Row[], k: Row[], live: number[], plan: Plan): Row[] {

@@ -34,11 +34,15 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
       "buffer", // positions
       "buffer", // index
       "buffer", // q
+      "buffer", // q_sinks
+      "i32", //    n_sinks
+      "buffer", // value_sum
       "buffer", // plan
       "i32", //    first
       "buffer", // selected
       "buffer", // n_selected
       "buffer", // counters
+      "buffer", // mass
       "buffer", // out
     ],
     result: "void",
@@ -120,7 +124,9 @@ export interface Machine {
   readonly level?: number;
   readonly threads?: number;
 }
-export const machine = ({ level = LEVELS.at(-1)!, threads = 1 }: Machine) => [level, threads] as const;
+export function machine({ level = LEVELS.at(-1)!, threads = 1 }: Machine): readonly [number, number] {
+  return [level, threads];
+}
 
 export interface CacheOptions {
   readonly kv: KvType;
@@ -256,16 +262,35 @@ export interface DecodeResult {
   readonly scoreBytes: number[];
   readonly attendBytes: number[];
   readonly tokens: number[];
+  /** [heads][group], with `meanValue` only. */
+  readonly mass: number[][];
+}
+
+export interface DecodeOptions extends Machine {
+  /** What meets the first `n` candidates instead of `q`, like it. */
+  readonly sinks?: { readonly q: Row[][]; readonly n: number };
+  /** What is left out counts as the mean V of all candidates. */
+  readonly meanValue?: boolean;
 }
 
 /** One decode step. @param q [heads][group] @param plan Without one everything from `first` on is attended. */
-export function decodeStep(cache: TestCache, q: Row[][], plan: Plan | null, first = 0, on: Machine = {}): DecodeResult {
+export function decodeStep(
+  cache: TestCache,
+  q: Row[][],
+  plan: Plan | null,
+  first = 0,
+  on: DecodeOptions = {},
+): DecodeResult {
   const { shape, runs, k, v, positions, index } = cache.parts();
   const lists = plan?.rank === "per_head" ? cache.group : 1, topK = plan?.topK ?? 0;
   const selected = new Int32Array(cache.heads * lists * topK), counts = new Int32Array(cache.heads * lists);
   const counters = new BigInt64Array(cache.heads * 3);
   const flat = floats(q.flat());
-  const out = new Float32Array(flat.length);
+  const out = new Float32Array(flat.length), mass = new Float32Array(cache.heads * cache.group);
+  const candidates = cache.index ?? range(0, cache.n);
+  const valueSums = cache.v.map((rows) =>
+    Float64Array.from({ length: cache.d }, (_, dim) => candidates.reduce((sum, slot) => sum + rows[slot]![dim]!, 0))
+  );
   lib.rkvt_decode(
     ...machine(on),
     shape,
@@ -275,11 +300,15 @@ export function decodeStep(cache: TestCache, q: Row[][], plan: Plan | null, firs
     positions,
     index,
     flat,
+    on.sinks ? floats(on.sinks.q.flat()) : null,
+    on.sinks?.n ?? 0,
+    on.meanValue === true ? floats(valueSums) : null,
     plan === null ? null : packPlans([plan]),
     first,
     selected,
     counts,
     counters,
+    mass,
     out,
   );
   const heads = range(0, cache.heads), rows = rowsOf(out, cache.d);
@@ -294,6 +323,7 @@ export function decodeStep(cache: TestCache, q: Row[][], plan: Plan | null, firs
     scoreBytes: counter(0),
     attendBytes: counter(1),
     tokens: counter(2),
+    mass: on.meanValue === true ? heads.map((h) => [...mass.subarray(h * cache.group, (h + 1) * cache.group)]) : [],
   };
 }
 
