@@ -56,16 +56,22 @@ int32_t rkv_stats(uint64_t session, rkv_session_stats* stats, rkv_error* err) {
 
 namespace {
 
-void check_layer_and_head(const Session& session, int layer, int head, int n_heads) {
+void check_layer(const Session& session, int layer) {
   if (layer < 0 || layer >= session.model.config.n_layers) {
     fail(RKV_E_ARG, "layer must be between 0 and %d: found %d", session.model.config.n_layers - 1, layer);
   }
+}
+
+void check_layer_and_head(const Session& session, int layer, int head) {
+  check_layer(session, layer);
+  const int n_heads = session.model.config.n_heads;
   if (head < 0 || head >= n_heads) fail(RKV_E_ARG, "head must be between 0 and %d: found %d", n_heads - 1, head);
 }
 
-void give_positions(const std::vector<int32_t>& found, int32_t* positions, int32_t capacity, int32_t* out_n) {
+template <class T>
+void give(const std::vector<T>& found, T* out, int32_t capacity, int32_t* out_n) {
   required(out_n, "out_n") = static_cast<int32_t>(found.size());
-  if (positions != nullptr && capacity >= *out_n) std::copy(found.begin(), found.end(), positions);
+  if (out != nullptr && capacity >= *out_n) std::copy(found.begin(), found.end(), out);
 }
 
 }  // namespace
@@ -75,8 +81,8 @@ int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t head, int32_t*
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
     const Session& s = use.only();
-    check_layer_and_head(s, layer, head, s.model.config.n_heads);
-    give_positions(s.cached_positions(layer, head), positions, capacity, out_n);
+    check_layer_and_head(s, layer, head);
+    give(candidates_of(s, layer, head).positions, positions, capacity, out_n);
   });
 }
 
@@ -85,10 +91,34 @@ int32_t rkv_trace_selected(uint64_t session, int32_t layer, int32_t head, int32_
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
     const Session& s = use.only();
-    check_layer_and_head(s, layer, head, s.model.config.n_heads);
+    check_layer_and_head(s, layer, head);
     if (s.options.trace == 0) fail(RKV_E_STATE, "the session was created without the trace option");
-    if (s.selected.empty()) fail(RKV_E_STATE, "the session has decoded no token");
+    if (s.trace.selected.empty()) fail(RKV_E_STATE, "the session has decoded no token");
     const size_t at = static_cast<size_t>(layer) * s.model.config.n_heads + head;
-    give_positions(s.selected[at], positions, capacity, out_n);
+    give(s.trace.selected[at], positions, capacity, out_n);
+  });
+}
+
+int32_t rkv_trace_weights(uint64_t session, int32_t layer, int32_t head, float* weights, int32_t capacity,
+                          int32_t* out_n, rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    const Session& s = use.only();
+    check_layer_and_head(s, layer, head);
+    if (s.options.trace == 0) fail(RKV_E_STATE, "the session was created without the trace option");
+    give(step_weights(s, layer, head), weights, capacity, out_n);
+  });
+}
+
+int32_t rkv_session_set_patterns(uint64_t session, int32_t layer, const rkv_pattern* patterns, int32_t n_patterns,
+                                 rkv_error* err) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    check_layer(use.only(), layer);
+    required(patterns, "patterns");
+    if (n_patterns < 1) fail(RKV_E_ARG, "n_patterns must be >= 1: found %d", n_patterns);
+    const std::span all(patterns, static_cast<size_t>(n_patterns));
+    for (const rkv_pattern& pattern : all) checked_struct(&pattern, "pattern");
+    use.only().set_patterns(layer, all);
   });
 }

@@ -120,8 +120,8 @@ void LayerCache::begin_turn(Model& model, const CacheShape& shape) {
 void LayerCache::sort_slots(Model& model, const CacheShape& shape, int h) {
   Ops& ops = model.ops();
   Head& head = heads_[h];
-  std::vector<int32_t> position(static_cast<size_t>(head.slots)), slots(position.size());
-  ops.download(position.data(), head.runs[0].position, sizeof(int32_t) * position.size());
+  const std::vector<int32_t> position = positions(ops, h);
+  std::vector<int32_t> slots(position.size());
   if (std::is_sorted(position.begin(), position.end())) return;
   std::iota(slots.begin(), slots.end(), 0);
   std::sort(slots.begin(), slots.end(), [&](int32_t a, int32_t b) { return position[a] < position[b]; });

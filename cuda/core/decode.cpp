@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "core/clock.h"
+#include "core/decode_heads.h"
 #include "core/failure.h"
 #include "core/forward.h"
-#include "core/plan.h"
 #include "core/prefill.h"
+#include "core/shifted_queries.h"
+#include "core/step_evict.h"
+#include "core/step_trace.h"
 
 namespace rkv {
 namespace {
@@ -21,6 +24,20 @@ void draw(std::span<Session* const> sessions, const rkv_sampler* samplers, int32
   sessions[0]->model.ops().sample(requests, sessions[0]->model.config.vocab_size, tokens);
 }
 
+/// Positions of the tokens that are fed. Makes room for them in the caches: whatever takes memory comes before the
+/// step, so that running out of it changes nothing.
+std::vector<int32_t> make_room(std::span<Session* const> sessions) {
+  std::vector<int32_t> positions;
+  for (Session* s : sessions) {
+    positions.push_back(s->n_tokens());
+    for (LayerState& layer : s->layers) {
+      layer.cache.quantise(s->model, s->shape, s->options);
+      layer.cache.reserve(s->model, s->shape, 1, 0);
+    }
+  }
+  return positions;
+}
+
 class DecodeStep {
  public:
   DecodeStep(std::span<Session* const> sessions, std::span<const int32_t> tokens)
@@ -30,27 +47,18 @@ class DecodeStep {
         ops_(model_.ops()),
         c_(model_.config),
         n_(static_cast<int>(sessions.size())),
+        positions_(make_room(sessions)),
         hidden_(ops_, sizeof(float) * static_cast<size_t>(n_) * c_.dim),
+        rope_(make_rope_table(model_, positions_.data(), n_)),
         act_(model_, n_, LinearUse::kDecode),
+        heads_(sessions, positions_),
+        shifted_(sessions, positions_),
+        eviction_(sessions, positions_),
+        tracer_(sessions),
         read_(sessions.size()) {
-    for (Session* s : sessions_) positions_.push_back(s->n_tokens());
-    rope_ = make_rope_table(model_, positions_.data(), n_);
-    // All memory of the step is taken here, so that running out of it changes nothing.
-    size_t list_elements = 0, lists = 0;
-    for (Session* s : sessions_) {
-      for (LayerState& layer : s->layers) layer.cache.reserve(model_, s->shape, 1, 0);
-      size_t session_lists = 0, session_elements = 0;  // of the layer that needs most: layers take turns
-      for (int l = 0; l < c_.n_layers; l++) {
-        if (s->plan(l).select == RKV_SELECT_ALL) continue;
-        const size_t layer_lists = static_cast<size_t>(c_.n_kv_heads) * n_lists(s->plan(l));
-        session_lists = std::max(session_lists, layer_lists);
-        session_elements = std::max(session_elements, layer_lists * list_capacity(*s, s->plan(l)));
-      }
-      lists += session_lists, list_elements += session_elements;
+    for (int i = 0; i < n_; i++) {
       logits_.push_back(std::make_shared<const Buffer>(ops_, sizeof(float) * c_.vocab_size));
     }
-    selected_ = Buffer(ops_, sizeof(int32_t) * std::max<size_t>(list_elements, 1));
-    n_selected_ = Buffer(ops_, sizeof(int32_t) * std::max<size_t>(lists, 1));
     if (n_ > 1) all_logits_ = Buffer(ops_, sizeof(float) * static_cast<size_t>(n_) * c_.vocab_size);
   }
 
@@ -78,27 +86,18 @@ class DecodeStep {
     float* x = hidden_.as<float>();
     for (int l = 0; l < c_.n_layers; l++) {
       project_qkv(model_, l, x, n_, act_);
+      const float* q_sinks = shifted_.rotate(l, act_.q);
       append(l);
-      gather_heads(l);
+      attend(l, {act_.q, q_sinks});
       ops_.begin_stage(Stage::kSelect);
-      for_each_kv_dtype([&](std::span<DecodeHead> heads, DType kv) {
-        if (std::any_of(heads.begin(), heads.end(), [](const DecodeHead& h) { return h.select; })) {
-          ops_.select(heads, model_.group(), c_.head_dim, kv);
-        }
-      });
-      ops_.begin_stage(Stage::kAttend);
-      for_each_kv_dtype(
-          [&](std::span<DecodeHead> heads, DType kv) { ops_.attend(heads, model_.group(), c_.head_dim, kv); });
+      const std::vector<int64_t> scored = eviction_.run(l, act_.q);
+      for (size_t i = 0; i < scored.size(); i++) read_[i].score += scored[i];
       ops_.begin_stage(Stage::kLinear);
-      account(l);
       project_out(model_, l, act_.attended, n_, x, act_);
       feed_forward(model_, l, x, n_, act_);
     }
     write_logits(x);
   }
-
-  int n_lists(const rkv_plan& plan) const { return plan.rank == RKV_RANK_PER_HEAD ? model_.group() : 1; }
-  static int list_capacity(const Session& s, const rkv_plan& plan) { return std::min(plan.top_k, s.n_tokens() + 1); }
 
   /// Whether the step hands nothing to the host: no trace, no lists to be counted, no positions to be searched.
   bool repeatable() const {
@@ -118,90 +117,31 @@ class DecodeStep {
       LayerCache& cache = s.layers[static_cast<size_t>(l)].cache;
       cache.append(model_, s.shape, act_.k + i * cols, act_.v + i * cols, positions_[i], 1, &appends_);
       const rkv_plan& plan = s.plan(l);
-      if (plan.step_keep > 0) cache.drop_oldest(plan);
+      if (plan.step_keep > 0 && plan.step_evict == RKV_STEP_OLDEST) cache.drop_oldest(plan);
       cache.collect_pages(s.shape, 1, &pages_);
     }
     ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n_, rope_.as<float>(), appends_, pages_);
   }
 
-  void gather_heads(int l) {
-    heads_.clear();
-    int32_t* list = selected_.as<int32_t>();
-    int32_t* count = n_selected_.as<int32_t>();
-    const size_t head_floats = static_cast<size_t>(model_.group()) * c_.head_dim;
-    for (size_t i = 0; i < sessions_.size(); i++) {
-      Session& s = *sessions_[i];
-      const LayerCache& cache = s.layers[static_cast<size_t>(l)].cache;
-      const rkv_plan& plan = s.plan(l);
-      for (int h = 0; h < c_.n_kv_heads; h++) {
-        DecodeHead head = {};
-        head.cache = cache.head(h, true);
-        head.bounds = cache.bounds(h);
-        head.q = act_.q + (i * c_.n_kv_heads + h) * head_floats;
-        head.out = act_.attended + (i * c_.n_kv_heads + h) * head_floats;
-        head.plan = &plan;
-        head.first = first_visible(cache, h, positions_[i]);
-        head.select = plan.select != RKV_SELECT_ALL && head.cache.candidates() - head.first > plan.top_k;
-        if (plan.select != RKV_SELECT_ALL) {
-          head.selected = list, head.n_selected = count;
-          list += static_cast<size_t>(n_lists(plan)) * list_capacity(s, plan), count += n_lists(plan);
-        }
-        heads_.push_back(head);
+  void attend(int l, const StepQueries& queries) {
+    const std::span<HeadBatch> batches = heads_.gather(l, queries, act_.attended);
+    ops_.begin_stage(Stage::kSelect);
+    for (HeadBatch& b : batches) {
+      if (std::any_of(b.heads.begin(), b.heads.end(), [](const DecodeHead& h) { return h.select; })) {
+        ops_.select(b.heads, b.group, c_.head_dim, b.kv);
       }
     }
-  }
-
-  int first_visible(const LayerCache& cache, int h, int position) const {
-    const int oldest = position - c_.sliding_window + 1;
-    if (c_.sliding_window == 0 || oldest <= 0) return 0;
-    if (cache.candidates(h) == position + 1) return oldest;  // nothing was evicted: slot = position
-    return cache.first_at(ops_, h, 0, oldest);
-  }
-
-  /// An op call handles one KV dtype; sessions of both may share a step.
-  template <class F>
-  void for_each_kv_dtype(F&& f) {
-    const size_t per_session = static_cast<size_t>(c_.n_kv_heads);
-    for (size_t i = 0; i < sessions_.size();) {
-      size_t end = i + 1;
-      while (end < sessions_.size() && sessions_[end]->shape.kv == sessions_[i]->shape.kv) end++;
-      f(std::span(heads_).subspan(i * per_session, (end - i) * per_session), sessions_[i]->shape.kv);
-      i = end;
-    }
-  }
-
-  void account(int l) {
-    for (size_t i = 0; i < heads_.size(); i++) {
-      const DecodeHead& head = heads_[i];
-      Session& s = *sessions_[i / static_cast<size_t>(c_.n_kv_heads)];
-      Read& read = read_[i / static_cast<size_t>(c_.n_kv_heads)];
-      read.score += head.score_read_bytes;
-      read.attend += head.attend_read_bytes;
-      read.tokens += head.tokens_attended;
-      if (s.options.trace != 0) trace(s, l, static_cast<int>(i % static_cast<size_t>(c_.n_kv_heads)), head);
-    }
-  }
-
-  void trace(Session& s, int l, int kv_head, const DecodeHead& head) {
-    s.selected.resize(static_cast<size_t>(c_.n_layers) * c_.n_heads);
-    const int group = model_.group();
-    for (int g = 0; g < group; g++) {
-      const int list = head.select && s.plan(l).rank == RKV_RANK_PER_HEAD ? g : 0;
-      std::vector<int32_t> slots;
-      if (head.select) {
-        int32_t count;
-        ops_.download(&count, head.n_selected + list, sizeof count);
-        slots.resize(static_cast<size_t>(count));
-        ops_.download(slots.data(), head.selected + static_cast<size_t>(list) * s.plan(l).top_k,
-                      sizeof(int32_t) * slots.size());
-      } else if (head.cache.index != nullptr) {
-        slots.resize(static_cast<size_t>(head.cache.n_index - head.first));
-        ops_.download(slots.data(), head.cache.index + head.first, sizeof(int32_t) * slots.size());
-      } else {
-        for (int slot = head.first; slot < head.cache.n; slot++) slots.push_back(slot);
+    ops_.begin_stage(Stage::kAttend);
+    for (HeadBatch& b : batches) ops_.attend(b.heads, b.group, c_.head_dim, b.kv);
+    for (const HeadBatch& b : batches) {
+      for (size_t i = 0; i < b.heads.size(); i++) {
+        Read& read = read_[b.owners[i].session];
+        read.score += b.heads[i].score_read_bytes;
+        read.attend += b.heads[i].attend_read_bytes;
+        read.tokens += b.heads[i].tokens_attended;
       }
-      s.selected[static_cast<size_t>(l) * c_.n_heads + kv_head * group + g] = s.positions_of(l, kv_head, slots);
     }
+    tracer_.record(l, queries, batches);
   }
 
   void write_logits(const float* x) {
@@ -226,6 +166,7 @@ class DecodeStep {
       stats.tokens_attended = read_[i].tokens;
       stats.total_score_read_bytes += read_[i].score, stats.total_attend_read_bytes += read_[i].attend;
     }
+    tracer_.commit();
   }
 
   void share_times(const StageTimes& times) {
@@ -247,11 +188,14 @@ class DecodeStep {
   Ops& ops_;
   const rkv_model_config& c_;
   const int n_;
-  std::vector<int32_t> positions_;
-  Buffer hidden_, rope_, selected_, n_selected_, all_logits_;
+  const std::vector<int32_t> positions_;
+  Buffer hidden_, rope_, all_logits_;
   Activations act_;
+  DecodeHeads heads_;
+  ShiftedQueries shifted_;
+  StepEviction eviction_;
+  StepTracer tracer_;
   std::vector<SharedBuffer> logits_;
-  std::vector<DecodeHead> heads_;  // [sessions, n_kv_heads]
   std::vector<Read> read_;
   std::vector<Append> appends_;
   std::vector<PageWork> pages_;

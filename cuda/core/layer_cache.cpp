@@ -38,6 +38,17 @@ Bounds LayerCache::bounds(int h, int list) const {
   return bounds_->list(static_cast<size_t>(h) * n_lists() + list);
 }
 
+std::vector<int32_t> LayerCache::positions(Ops& ops, int h) const {
+  std::vector<int32_t> all(static_cast<size_t>(slots(h)));
+  int32_t* next = all.data();
+  const HeadCache view = head(h, false);
+  for (const Run& run : std::span(view.runs, static_cast<size_t>(view.n_runs))) {
+    ops.download(next, run.position, sizeof(int32_t) * run.n);
+    next += run.n;
+  }
+  return all;
+}
+
 float* LayerCache::value_sum(int h) const {
   if (value_sum_ == nullptr) return nullptr;
   return value_sum_->as<float>() + value_sum_->bytes() / sizeof(float) / heads_.size() * h;
@@ -92,7 +103,7 @@ void LayerCache::reserve(Model& model, const CacheShape& shape, int n, int ahead
   Ops& ops = model.ops();
   if (index_ != nullptr && (index_.use_count() > 1 || !index_->has_room(n))) index_ = index_->grown(ops, n);
   if (bounds_ != nullptr) reserve_pages(ops, shape, n);
-  reserve_sums(ops, n);
+  reserve_sums(ops, n + ahead);
 }
 
 void LayerCache::reserve_sums(Ops& ops, int n) {

@@ -34,6 +34,8 @@ class LayerCache {
   /// Without `indexed` the index lists are left out.
   HeadCache head(int h, bool indexed, int list = 0) const;
   Bounds bounds(int h, int list = 0) const;
+  /// Positions of all slots of a KV head, on the host.
+  std::vector<int32_t> positions(Ops& ops, int h) const;
   /// Device f32 [slots(h)]: attention received by every slot, or NULL when it is not tracked.
   float* attention(int h) const { return attention_ != nullptr ? attention_->head(h) : nullptr; }
   /// Device f32 [head_dim]: sum of V over the candidates, or NULL when it was not built.

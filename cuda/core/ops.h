@@ -188,7 +188,7 @@ struct StepHead {
   void *k, *v;        // device [n, d]: rows of the session's KV dtype
   int32_t* position;  // device [n]
   float* score;       // device [n]; heads that must drop the same token share it, and then `moves_score` is false
-  bool moves_score;   // the last score moves with its row
+  bool moves_score;   // the last score moves with its row and leaves 0, the sum that the next token begins with
   int32_t n;          // slots, the current token's last
   int32_t sinks;      // positions below it are safe
   int32_t newest;     // positions from it on are safe, too

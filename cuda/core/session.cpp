@@ -1,7 +1,6 @@
 #include "core/session.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/failure.h"
 #include "core/plan.h"
@@ -82,7 +81,7 @@ void Session::reset() {
   plans.assign(1, dense_plan());
   layers.assign(layers.size(), {});
   logits = nullptr;
-  selected.clear();
+  trace = {};
 }
 
 int64_t Session::kv_bytes() const {
@@ -114,29 +113,11 @@ void Session::fill_stats(rkv_session_stats* out) const {
 }
 
 std::vector<int32_t> Session::positions_of(int layer, int kv_head, std::span<const int32_t> slots) const {
-  const HeadCache head = layers[static_cast<size_t>(layer)].cache.head(kv_head, false);
-  std::vector<int32_t> all(static_cast<size_t>(head.n)), out;
-  size_t at = 0;
-  for (int r = 0; r < head.n_runs; r++) {
-    model.ops().download(all.data() + at, head.runs[r].position, sizeof(int32_t) * head.runs[r].n);
-    at += static_cast<size_t>(head.runs[r].n);
-  }
-  for (const int32_t slot : slots) out.push_back(all[static_cast<size_t>(slot)]);
-  std::sort(out.begin(), out.end());  // of those that drop tokens by score at steps they do not ascend
-  return out;
-}
-
-std::vector<int32_t> Session::cached_positions(int layer, int head) const {
-  const LayerCache& cache = layers[static_cast<size_t>(layer)].cache;
-  const int group = model.group(), kv_head = head / group;
-  const HeadCache view = cache.head(kv_head, true, cache.n_lists() > 1 ? head % group : 0);
-  std::vector<int32_t> slots(static_cast<size_t>(view.candidates()));
-  if (view.index != nullptr) {
-    model.ops().download(slots.data(), view.index, sizeof(int32_t) * slots.size());
-  } else {
-    std::iota(slots.begin(), slots.end(), 0);
-  }
-  return positions_of(layer, kv_head, slots);
+  const std::vector<int32_t> all = layers[static_cast<size_t>(layer)].cache.positions(model.ops(), kv_head);
+  std::vector<int32_t> positions;
+  for (const int32_t slot : slots) positions.push_back(all[static_cast<size_t>(slot)]);
+  std::sort(positions.begin(), positions.end());  // slots of heads that drop tokens by score are in no order
+  return positions;
 }
 
 }  // namespace rkv

@@ -8,6 +8,7 @@
 
 #include "core/layer_cache.h"
 #include "core/model.h"
+#include "core/trace.h"
 
 namespace rkv {
 
@@ -42,8 +43,6 @@ class Session {
   static std::unique_ptr<Session> load(Model& model, const std::string& path);
 
   void fill_stats(rkv_session_stats* out) const;
-  /// Positions of the tokens that a query head can attend to, ascending.
-  std::vector<int32_t> cached_positions(int layer, int head) const;
   /// Positions of given slots (host) of a KV head, ascending.
   std::vector<int32_t> positions_of(int layer, int kv_head, std::span<const int32_t> slots) const;
 
@@ -62,7 +61,7 @@ class Session {
   std::vector<LayerState> layers;
   std::vector<std::vector<rkv_pattern>> patterns;  // [n_layers][0: dense, 1: all query heads, n_heads]
   SharedBuffer logits;                             // f32 [vocab_size] of the last token
-  std::vector<std::vector<int32_t>> selected;      // trace: [n_layers * n_heads] positions of the last step
+  StepTrace trace;
   rkv_session_stats stats = {};
 
   const rkv_plan& plan(int layer) const { return plans[plans.size() == 1 ? 0 : static_cast<size_t>(layer)]; }

@@ -24,12 +24,15 @@ int worst_slot(const StepHead& head) {
 
 void move_last_row(const StepHead& head, int to, size_t row_bytes) {
   const int last = head.n - 1;
+  const float score = head.score[last];
+  if (head.moves_score) head.score[last] = 0;
+  if (to == last) return;
   for (void* rows : {head.k, head.v}) {
     char* bytes = static_cast<char*>(rows);
     std::memcpy(bytes + to * row_bytes, bytes + last * row_bytes, row_bytes);
   }
   head.position[to] = head.position[last];
-  if (head.moves_score) head.score[to] = head.score[last];
+  if (head.moves_score) head.score[to] = score;
 }
 
 }  // namespace
@@ -39,7 +42,7 @@ void evict_step(ThreadPool& pool, std::span<const StepHead> heads, int d, DType 
   pool.run(static_cast<int>(heads.size()), [&](int task, int) { worst[task] = worst_slot(heads[task]); });
   // Only now may scores move: other heads may have been reading them.
   for (size_t h = 0; h < heads.size(); h++)
-    if (worst[h] >= 0 && worst[h] != heads[h].n - 1) move_last_row(heads[h], worst[h], d * element_bytes(kv));
+    if (worst[h] >= 0) move_last_row(heads[h], worst[h], d * element_bytes(kv));
 }
 
 }  // namespace rkv::cpu

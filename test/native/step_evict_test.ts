@@ -20,19 +20,21 @@ function shuffled(n: number, seed: number): number[] {
   return positions;
 }
 
-/** What the definition says of one head: the last slot moves into the place of the worst. */
+/** What the definition says of one head: the last slot moves into the place of the worst, and its score becomes 0. */
 function expected(cache: TestCache, head: number, score: number[], options: EvictOptions): Slots {
   const droppable = range(0, cache.n).filter((s) =>
     cache.positions[s]! >= options.sinks && cache.positions[s]! < options.newest
   );
   droppable.sort((a, b) => score[a]! - score[b]! || cache.positions[a]! - cache.positions[b]!);
   const worst = droppable[0] ?? cache.n - 1;
+  const zeroed = (rows: readonly number[]) =>
+    droppable.length > 0 ? [...rows.slice(0, -1), 0] : [...rows];
   const moved = <T>(rows: readonly T[]): T[] => rows.map((row, s) => s === worst ? rows[cache.n - 1]! : row);
   return {
     k: moved(cache.k[head]!),
     v: moved(cache.v[head]!),
     positions: moved(cache.positions),
-    score: options.movesScore ? moved(score) : score,
+    score: options.movesScore ? zeroed(moved(score)) : score,
   };
 }
 
@@ -78,7 +80,7 @@ Deno.test("evict_step by hand: sinks and recents are safe, the last row fills th
   const cache = new TestCache({ kv: "f32", n: 6, d: 8, group: 1, positions: [0, 1, 9, 3, 7, 10] });
   const [head] = evictStep(cache, [[0, 5, 0, 2, 2, 1]], { sinks: 1, newest: 9, movesScore: true });
   assert.deepEqual(head!.positions, [0, 1, 9, 10, 7, 10]);
-  assert.deepEqual(head!.score, [0, 5, 0, 1, 2, 1]);
+  assert.deepEqual(head!.score, [0, 5, 0, 1, 2, 0]);
   assert.deepEqual(head!.k[3], cache.k[0]![5]);
   assert.deepEqual(head!.v[3], cache.v[0]![5]);
 });
