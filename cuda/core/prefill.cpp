@@ -1,191 +1,14 @@
 #include "core/prefill.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/clock.h"
 #include "core/compress.h"
 #include "core/failure.h"
-#include "core/forward.h"
-#include "core/observe.h"
 #include "core/plan.h"
-#include "core/progress.h"
-#include "core/sparse_prefill.h"
+#include "core/prompt_pass.h"
 
 namespace rkv {
-namespace {
-
-// Tokens that go through a layer at a time: enough to pay for unpacking quantised weights once per chunk, few enough
-// for the activations to stay in cache.
-constexpr int kDefaultChunk = 512;
-
-class Prefill {
- public:
-  Prefill(Session& session, std::span<const int32_t> tokens, std::span<const rkv_plan> plans, Progress& progress)
-      : s_(session),
-        model_(session.model),
-        ops_(session.model.ops()),
-        c_(session.model.config),
-        tokens_(tokens),
-        n_(static_cast<int>(tokens.size())),
-        plans_(plans),
-        observer_(session, plans),
-        progress_(progress),
-        chunk_(std::min(session.options.chunk_tokens > 0 ? session.options.chunk_tokens : kDefaultChunk, n_)),
-        n_queries_(std::min(n_, RKV_MAX_WINDOW)),
-        positions_(tokens.size()),
-        hidden_(ops_, sizeof(float) * static_cast<size_t>(n_) * c_.dim),
-        act_(model_, chunk_, LinearUse::kPrefill) {
-    std::iota(positions_.begin(), positions_.end(), session.n_tokens());
-    rope_ = make_rope_table(model_, positions_.data(), n_);
-    model_.work.add(extra_bytes());
-  }
-  ~Prefill() { model_.work.add(-extra_bytes()); }
-
-  void run() {
-    progress_.start(int64_t{n_} * c_.n_layers);
-    ops_.embed(model_.embed, tokens_.data(), n_, hidden_.as<float>());
-    SharedBuffer queries;
-    for (int l = 0; l < c_.n_layers; l++) {
-      LayerState& layer = s_.layers[static_cast<size_t>(l)];
-      layer.cache.begin_turn(model_, s_.shape);  // prefill attends to everything that is there
-      observer_.begin_layer(l);
-      // Queries of one layer are enough when it is compressed at once; otherwise every layer keeps its own.
-      if (plans_.empty() || queries == nullptr) {
-        queries = std::make_shared<const Buffer>(ops_, sizeof(float) * query_floats() * n_queries_);
-      }
-      run_layer(l, queries->as<float>());
-      layer.queries = plans_.empty() ? queries : nullptr;
-      if (!plans_.empty()) {
-        const Stopwatch watch;
-        full_bytes_ += layer.cache.kv_bytes();
-        compress_layer(s_, l, plan_of_layer(plans_, l), evidence(layer, queries->as<float>()));
-        compress_ns_ += watch.elapsed_ns();
-      }
-    }
-    auto logits = std::make_shared<const Buffer>(ops_, sizeof(float) * c_.vocab_size);
-    project_logits(model_, row(hidden_, n_ - 1, c_.dim), 1, logits->as<float>(), act_);
-    s_.logits = std::move(logits);
-    s_.n_queries = plans_.empty() ? n_queries_ : 0;
-    s_.n_moments = n_moments();
-  }
-
-  int64_t compress_ns() const { return compress_ns_; }
-  int64_t full_bytes() const { return full_bytes_; }  // K and V of all layers before compression
-
- private:
-  void run_layer(int l, float* queries) {
-    if (SparsePrefill::applies(s_, l, n_)) return run_sparse_layer(l, queries);
-    for_chunks([&](int from, int n) {
-      take_in(l, from, n, queries);
-      const int skip = unused_rows(l, from, n);
-      if (skip < n) {
-        attend(l, skip, n - skip);
-        feed(l, from + skip, n - skip);
-      }
-      progress_.advance(n);
-    });
-  }
-
-  /// The last queries decide what the others see, so that all tokens are taken in before the first one attends.
-  void run_sparse_layer(int l, float* queries) {
-    SparsePrefill sparse(s_, l, n_);
-    for_chunks([&](int from, int n) {
-      take_in(l, from, n, queries);
-      sparse.keep_queries(act_.q, from, n);
-      progress_.advance(0);
-    });
-    sparse.choose();
-    for_chunks([&](int from, int n) {
-      const int skip = unused_rows(l, from, n);
-      if (skip < n) {
-        sparse.attend(from + skip, n - skip, act_.attended);
-        feed(l, from + skip, n - skip);
-      }
-      progress_.advance(n);
-    });
-  }
-
-  template <class F>
-  void for_chunks(F&& f) {
-    for (int from = 0; from < n_; from += chunk_) f(from, std::min(chunk_, n_ - from));
-  }
-
-  /// Only the last token's output of the last layer is ever used.
-  int unused_rows(int l, int from, int n) const {
-    if (l < c_.n_layers - 1) return 0;
-    return from + n == n_ ? n - 1 : n;
-  }
-
-  /// Q, K and V of a chunk; K and V go into the cache.
-  void take_in(int l, int from, int n, float* queries) {
-    LayerCache& cache = s_.layers[static_cast<size_t>(l)].cache;
-    const int position = positions_[static_cast<size_t>(from)];
-    project_qkv(model_, l, row(hidden_, from, c_.dim), n, act_);
-    observer_.see_queries(l, act_.q, position, n);
-    cache.reserve(model_, s_.shape, n, n_ - from - n);
-    std::vector<Append> rows;
-    cache.append(model_, s_.shape, act_.k, act_.v, position, n, &rows);
-    const float* table = rope_.as<float>() + static_cast<size_t>(from) * c_.rope_dims;
-    ops_.rotate_and_append(rotate_shape(model_), act_.q, act_.k, n, table, rows, {});
-    observer_.see_attention(l, act_.q, n);
-    keep_queries(from, n, queries);
-  }
-
-  /// Dense attention of the last n rows of a chunk, the first of which is row `skip`.
-  void attend(int l, int skip, int n) {
-    const LayerCache& cache = s_.layers[static_cast<size_t>(l)].cache;
-    std::vector<HeadCache> heads;
-    for (int h = 0; h < c_.n_kv_heads; h++) heads.push_back(cache.head(h, false));
-    ops_.attend_prefill(act_.q + query_floats() * skip, n, heads, model_.group(), c_.head_dim, s_.shape.kv,
-                        c_.sliding_window, act_.attended);
-  }
-
-  void feed(int l, int from, int n) {
-    float* x = row(hidden_, from, c_.dim);
-    project_out(model_, l, act_.attended, n, x, act_);
-    feed_forward(model_, l, x, n, act_);
-  }
-
-  /// Copy those of the chunk's queries that are among the last n_queries of the prompt.
-  void keep_queries(int from, int n, float* queries) {
-    const int first = std::max(from, n_ - n_queries_);
-    if (first >= from + n) return;
-    ops_.copy(queries + query_floats() * (first - (n_ - n_queries_)), act_.q + query_floats() * (first - from),
-              sizeof(float) * query_floats() * (from + n - first));
-  }
-
-  int n_moments() const { return observer_.n_moments(s_.n_tokens(), n_); }
-  Evidence evidence(const LayerState& layer, const float* queries) const {
-    const double* moments = layer.moments != nullptr ? layer.moments->as<double>() : nullptr;
-    return {queries, n_queries_, moments, n_moments(), s_.n_tokens() + n_};
-  }
-
-  size_t query_floats() const { return static_cast<size_t>(c_.n_heads) * c_.head_dim; }
-  static float* row(const Buffer& buffer, int i, int cols) {
-    return buffer.as<float>() + static_cast<size_t>(i) * cols;
-  }
-  int64_t extra_bytes() const { return static_cast<int64_t>(hidden_.bytes() + rope_.bytes()); }
-
-  Session& s_;
-  Model& model_;
-  Ops& ops_;
-  const rkv_model_config& c_;
-  std::span<const int32_t> tokens_;
-  const int n_;
-  std::span<const rkv_plan> plans_;  // empty: keep the full cache
-  Observer observer_;
-  Progress& progress_;
-  const int chunk_;
-  const int n_queries_;
-  std::vector<int32_t> positions_;
-  Buffer hidden_;  // [n, dim]: the residual stream of the whole prompt
-  Buffer rope_;
-  Activations act_;
-  int64_t compress_ns_ = 0, full_bytes_ = 0;
-};
-
-}  // namespace
 
 void check_tokens(const Model& model, std::span<const int32_t> tokens) {
   for (size_t i = 0; i < tokens.size(); i++) {
@@ -209,7 +32,7 @@ void prefill(Session& session, std::span<const int32_t> tokens, std::span<const 
   const std::vector<LayerState> before = session.layers;  // shares the blocks; put back if the call fails
   Progress progress(progress_block);
   try {
-    Prefill work(session, tokens, plans, progress);
+    PromptPass work(session, tokens, plans, progress);
     work.run();
     session.stats.compress_ns += work.compress_ns();
     session.stats.prefill_ns += watch.elapsed_ns() - work.compress_ns();
