@@ -31,16 +31,11 @@ export function checkPlans(method: string, plans: LayerPlans, shape: Shape): voi
 }
 
 function checkEviction(plan: Plan, require: Require): void {
-  const { evict, keep, sinks, recent, window } = plan;
+  const { evict, keep, sinks, recent } = plan;
   if (evict === "none") return;
   require(keep >= 1, "the prompt budget must be >= 1", `${keep}`);
   if (evict === "recent") return require(sinks < keep, "sinks must be below the budget", `${sinks} and ${keep}`);
-  if (plan.score === "votes") {
-    require(window >= 1 && window <= MAX_WINDOW, `window must be between 1 and ${MAX_WINDOW}`, `${window}`);
-    require(window <= keep, "window must be <= prompt_budget", `${window} and ${keep}`);
-    require(recent <= window, "tokens that are always kept must be <= window", `${recent} and ${window}`);
-    require(sinks + recent <= keep, "sinks + window must be <= prompt_budget", `${sinks} + ${recent} and ${keep}`);
-  }
+  if (plan.score === "votes") checkVotes(plan, require);
   require(sinks + recent <= keep, "sinks + recent must be <= the budget", `${sinks} + ${recent} and ${keep}`);
   require(plan.future >= 1, "future must be >= 1", `${plan.future}`);
   require(plan.lag >= 1, "lag must be >= 1", `${plan.lag}`);
@@ -48,13 +43,37 @@ function checkEviction(plan: Plan, require: Require): void {
   require(plan.poolWidth % 2 === 1, "kernel must be odd", `${plan.poolWidth}`);
   require(plan.safeguard >= 0 && plan.safeguard <= 1, "safeguard must be between 0 and 1", `${plan.safeguard}`);
   require(plan.critical >= 0 && plan.critical <= 1, "critical must be between 0 and 1", `${plan.critical}`);
-  // Heads can only be given different numbers of places where each KV head has scores of its own.
-  const perKvHead = plan.agree === "sum" || plan.agree === "max";
-  require(plan.alloc === "uniform" || perKvHead, "budgets per head need scores per KV head", `agree ${plan.agree}`);
+  checkAgreement(plan, require);
+}
+
+function checkVotes({ window, keep, sinks, recent }: Plan, require: Require): void {
+  require(window >= 1 && window <= MAX_WINDOW, `window must be between 1 and ${MAX_WINDOW}`, `${window}`);
+  require(window <= keep, "window must be <= prompt_budget", `${window} and ${keep}`);
+  require(recent <= window, "tokens that are always kept must be <= window", `${recent} and ${window}`);
+  require(sinks + recent <= keep, "sinks + window must be <= prompt_budget", `${sinks} + ${recent} and ${keep}`);
+}
+
+/** What cannot be said of scores that are not there for every KV head, or of caches of different lengths. */
+function checkAgreement({ score, agree, alloc, stepKeep }: Plan, require: Require): void {
+  const perKvHead = agree === "sum" || agree === "max";
+  require(alloc === "uniform" || perKvHead, "budgets per head need scores per KV head", `agree ${agree}`);
+  require(
+    alloc === "uniform" || stepKeep === 0,
+    "budgets per head exclude eviction at every step",
+    `${stepKeep} tokens`,
+  );
+  const summed = agree === "sum" || agree === "layer";
+  require(score !== "attention" || summed, "attention so far is a sum over the group", `agree ${agree}`);
+  require(score !== "expected" || agree !== "head", "expected attention is scored per KV head", `agree ${agree}`);
+  require(
+    agree !== "head" || stepKeep === 0,
+    "a choice per query head excludes eviction at every step",
+    `${stepKeep} tokens`,
+  );
 }
 
 function checkStep(plan: Plan, require: Require): void {
-  const { stepKeep, sinks, stepRecent } = plan;
+  const { stepKeep, sinks, stepRecent, keep } = plan;
   require(
     !plan.shiftPositions || stepKeep > 0 || plan.evict === "recent",
     "shift needs eviction of the oldest tokens",
@@ -62,17 +81,26 @@ function checkStep(plan: Plan, require: Require): void {
   );
   if (stepKeep === 0) return;
   require(sinks < stepKeep, "sinks must be below the budget", `${sinks} and ${stepKeep}`);
-  require(
-    sinks + stepRecent < stepKeep || plan.stepEvict === "oldest",
-    "sinks + recent must be below the budget",
-    `${sinks} + ${stepRecent} and ${stepKeep}`,
-  );
   // Dropping one token at every step would shift all pages, and nothing can be both dropped and kept.
   require(plan.select !== "pages", "eviction at every step excludes pages", "select pages");
   require(!plan.keepHistory, "eviction at every step excludes keeping the history", "both");
+  if (plan.stepEvict === "oldest") return;
+  // One token goes at every step, so that the cache has to begin within the limit.
+  require(
+    plan.evict !== "none" && keep <= stepKeep,
+    "eviction at every step needs a cache that fits",
+    `${keep} and ${stepKeep}`,
+  );
+  require(
+    sinks + stepRecent <= stepKeep,
+    "sinks + recent must be <= the budget",
+    `${sinks} + ${stepRecent} and ${stepKeep}`,
+  );
 }
 
 function checkSelection(plan: Plan, { headDim }: Shape, require: Require): void {
+  const pagesPerGroup = plan.select === "pages" && plan.agree !== "head";
+  require(!plan.meanValue || pagesPerGroup, "mean_value needs pages of a whole group", `select ${plan.select}`);
   if (plan.select === "all") return;
   const { topK, pinSinks, pinRecent, pageSize, queryDims } = plan;
   require(topK >= 1, "top_k must be >= 1", `${topK}`);

@@ -23,7 +23,7 @@ export interface CostInput {
 
 /** Bytes that one decode step reads of the cache, all layers. */
 export interface StepRead {
-  /** To choose: page bounds, keys, or accumulated scores. */
+  /** To choose: page bounds, keys, or accumulated attention. */
   readonly scoreBytes: number;
   /** K and V of what is attended. */
   readonly attendBytes: number;
@@ -161,23 +161,27 @@ function readOf(plan: Plan, input: CostInput, candidates: number, lists: number)
   const { shape: { nHeads, nKvHeads, headDim, slidingWindow }, format } = input;
   const live = slidingWindow > 0 ? Math.min(candidates, slidingWindow) : candidates;
   const perToken = cacheBytes(format, headDim, candidates) / candidates;
-  const attend = (tokens: number, scoreBytes: number) => ({
+  const attend = (tokens: number, scoreBytes: number, besides = 0) => ({
     scoreBytes,
-    attendBytes: lists * tokens * perToken,
+    attendBytes: lists * tokens * perToken + besides,
     tokens: lists * tokens,
   });
-  if (plan.select === "all" || live <= plan.topK) return attend(live, stepScoreBytes(plan, candidates));
+  if (plan.select === "all" || live <= plan.topK) return attend(live, stepScoreBytes(plan, candidates, perToken));
   const choices = plan.rank === "per_head" ? nHeads / nKvHeads : 1;
   if (plan.select === "exact") return attend(Math.min(live, choices * plan.topK), live * perToken / 2);
   const planes = plan.sign === "head" ? 2 : 1;
   const scoreRow = format.elementBytes * plan.queryDims * planes;
   const spare = plan.wholePages ? (plan.topK - plan.pinSinks - plan.pinRecent) % plan.pageSize : 0;
-  return attend(Math.min(live, choices * (plan.topK - spare)), scoreRow * Math.ceil(live / plan.pageSize));
+  // Query heads that choose for themselves read dims of their own.
+  const scoreBytes = choices * scoreRow * Math.ceil(live / plan.pageSize);
+  return attend(Math.min(live, choices * (plan.topK - spare)), scoreBytes, plan.meanValue ? 4 * headDim : 0);
 }
 
-/** Accumulated attention is read and written at every step. */
-function stepScoreBytes(plan: Plan, candidates: number): number {
-  return plan.stepKeep > 0 && plan.stepEvict === "attention" ? 8 * candidates : 0;
+/** Eviction by attention reads keys once more behind the step, and what was summed so far. */
+function stepScoreBytes({ stepKeep, stepEvict }: Plan, candidates: number, perToken: number): number {
+  if (stepKeep === 0 || stepEvict === "oldest") return 0;
+  if (stepEvict === "attention") return candidates * (perToken / 2 + 4);
+  return candidates > stepKeep ? candidates * perToken / 2 : 0;
 }
 
 /** totals += count * one. */

@@ -8,6 +8,7 @@
  * - weights are summed in f32; in half precision small ones are lost;
  * - true positions, as in its simulation; its streaming variant counts positions through the cache.
  *
+ * The weights of a step are found by reading its keys once more, which comes on top of the budget.
  * The prefill sums the weights that every token receives from all queries: a second pass over the scores.
  */
 

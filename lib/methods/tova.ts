@@ -5,6 +5,8 @@
  * All query heads of a layer decide together, so every KV head keeps the same tokens; `per_head` = 1 lets every KV head
  * decide by its own group.
  *
+ * The weights of a step are found by reading its keys once more, which comes on top of the budget.
+ *
  * Where this differs from the official code, and why:
  * - a step attends to `budget` tokens, the current one included, so one fewer is cached between steps;
  * - of equal weights the older token is dropped; officially the sort decides.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { commands } from "../../cli/commands.ts";
-import { methods } from "../../lib/methods/registry.ts";
+import { methods, wrappers } from "../../lib/methods/registry.ts";
 import { rocketkv, tinyGgufFile } from "./cli_process.ts";
 
 const generate = (...args: string[]) => ["generate", "-p", "x", ...args];
@@ -32,6 +32,11 @@ const MISTAKES: readonly (readonly [args: readonly string[], code: number, line:
   [["pull", "--list", "--verify"], 2, /--list with --verify/],
   [["bench", "--context", "512,,1024"], 2, /^Cannot use --context as it must be a list/],
   [["methods", "snapkw"], 2, /did you mean "snapkv"\?/],
+  [generate("--method", "adakv(h2o)"), 2, /^Cannot use --method "adakv\(h2o\)": adakv needs a method that evicts once/],
+  [generate("--method", "snapkv+hsa"), 2, /^Cannot use --method "snapkv\+hsa": "\+" joins/],
+  [generate("--set", "pool=mean"), 2, /^Cannot use --set "pool=mean"/],
+  [generate("--method-file", "gates=x"), 2, /^Cannot use --method-file gates: rocketkv reads no files$/],
+  [generate("--method", "duoattention", "--method-file", "gates=/no"), 1, /^Cannot read the gates: no file \/no$/],
 ];
 
 for (const [args, code, line] of MISTAKES) {
@@ -64,9 +69,11 @@ for (const { name } of commands) {
 
 Deno.test("rocketkv methods lists every method, and one with its numbers", async () => {
   const all = await rocketkv(["methods"]);
-  assert.equal(all.stdout.trimEnd().split("\n").length, methods.length);
+  assert.equal(all.stdout.trimEnd().split("\n").length, methods.length + wrappers.length);
   const one = await rocketkv(["methods", "rocketkv"]);
   assert.match(one.stdout, /ICML 2025[^]*top_k/);
+  const wrapped = await rocketkv(["methods", "adakv(snapkv)"]);
+  assert.match(wrapped.stdout, /^adakv\(snapkv\): [^]*safeguard[^]*window/);
 });
 
 Deno.test("rocketkv doctor finds the library, its ABI version and the CPU", async () => {
@@ -77,7 +84,7 @@ Deno.test("rocketkv doctor finds the library, its ABI version and the CPU", asyn
   const found = Object.fromEntries(
     findings.map((finding: { name: string; found: string }) => [finding.name, finding.found]),
   );
-  assert.match(found.library, /librocketkv\.so, ABI version 1$/);
+  assert.match(found.library, /librocketkv\.so, ABI version 2$/);
   assert.match(found.cpu, /avx.* \d+ threads, .* GiB of .* GiB free$/);
 });
 

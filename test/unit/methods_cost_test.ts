@@ -120,9 +120,9 @@ Deno.test("planCost() of eviction by attention counts the current token and the 
   const h2o = costOf(planFor("h2o", 256, 16256, 128), 16256, 128);
   assert.deepEqual([h2o.kept, h2o.capacity, h2o.attended], [255, 255, 256]);
   assert.equal(h2o.accumulatorBytes, 32 * 8 * 4 * 255);
-  assert.equal(h2o.last.scoreBytes, 32 * 8 * 8 * 256);
+  assert.equal(h2o.last.scoreBytes, 128 * TOKEN + 32 * 8 * 4 * 256);
   const tova = costOf(planFor("tova", 256, 16256, 128), 16256, 128);
-  assert.deepEqual(tova.last, { scoreBytes: 0, attendBytes: 256 * TOKEN });
+  assert.deepEqual(tova.last, { scoreBytes: 128 * TOKEN, attendBytes: 256 * TOKEN });
 });
 
 Deno.test("planCost() is the mean over layers and heads that differ", () => {
