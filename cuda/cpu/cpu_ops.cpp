@@ -18,7 +18,9 @@
 #include "cpu/keep_best.h"
 #include "cpu/linear.h"
 #include "cpu/sampler.h"
+#include "cpu/score_keys.h"
 #include "cpu/select.h"
+#include "cpu/values.h"
 #include "cpu/vector.h"
 #include "cpu/vote.h"
 
@@ -113,6 +115,15 @@ class CpuOps final : public Ops {
   void vote(std::span<const VoteHead> heads, int group, int d, DType kv) override {
     cpu::vote(pool_, level_, heads, group, d, kv);
   }
+  void score_keys(std::span<const KeyScoreHead> heads, const rkv_plan& plan, int layer, int d, DType kv) override {
+    cpu::score_keys(pool_, level_, heads, plan, layer, d, kv);
+  }
+  void weigh_by_value(std::span<const ValueHead> heads, float epsilon, int d, DType kv) override {
+    cpu::weigh_by_value(pool_, level_, heads, epsilon, d, kv);
+  }
+  void sum_values(const HeadCache& cache, int d, DType kv, float* sum) override {
+    cpu::sum_values(pool_, level_, cache, d, kv, sum);
+  }
   void keep_best(std::span<const KeepHead> heads) override { cpu::keep_best(pool_, heads); }
   void gather(const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
               int32_t* position) override {
@@ -126,12 +137,9 @@ class CpuOps final : public Ops {
   void block_scores(const float*, int, int, std::span<const HeadCache>, int, int, DType, float*) override {
     absent("block_scores");
   }
-  void score_keys(std::span<const KeyScoreHead>, const rkv_plan&, int, int, DType) override { absent("score_keys"); }
   void observe_queries(const float*, int, int, int, double*) override { absent("observe_queries"); }
   void expected_score(std::span<const ExpectedHead>, int, int, DType) override { absent("expected_score"); }
-  void weigh_by_value(std::span<const ValueHead>, float, int, DType) override { absent("weigh_by_value"); }
   void output_norms(std::span<const ValueHead>, const Weight&, int, int, DType) override { absent("output_norms"); }
-  void sum_values(const HeadCache&, int, DType, float*) override { absent("sum_values"); }
   void quantise(std::span<const QuantHead>, int, DType) override { absent("quantise"); }
 
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {

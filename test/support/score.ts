@@ -1,4 +1,6 @@
 /** The scoring ops of the CPU backend, called one by one on random caches. */
+import type { Plan } from "../../lib/methods/plan.ts";
+import { packPlans } from "../../lib/native/plan.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { floats, type Machine, machine, rowsOf, type TestCache } from "./attention.ts";
 
@@ -19,6 +21,52 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
       "i32", //    add
       "buffer", // score
       "buffer", // diagonals
+    ],
+    result: "void",
+  },
+  rkvt_score_keys: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // v
+      "buffer", // positions
+      "buffer", // plan
+      "i32", //    layer
+      "i32", //    first_head
+      "i32", //    n_scored
+      "buffer", // score
+    ],
+    result: "void",
+  },
+  rkvt_weigh_by_value: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // v
+      "buffer", // positions
+      "i32", //    n_scored
+      "f32", //    epsilon
+      "buffer", // score
+    ],
+    result: "void",
+  },
+  rkvt_sum_values: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // v
+      "buffer", // positions
+      "buffer", // index
+      "buffer", // sum
     ],
     result: "void",
   },
@@ -74,4 +122,34 @@ export function voteSums(cache: TestCache, q: Row[][][], options: VoteSumOptions
 
 function grouped(rows: Row[], size: number): Row[][] {
   return range(0, rows.length / size).map((i) => rows.slice(i * size, (i + 1) * size));
+}
+
+/** Scores of KV heads `firstHead` and on, of layer `layer`: [heads][scored]. */
+export function scoreKeys(
+  cache: TestCache,
+  plan: Plan,
+  { scored = cache.n, layer = 0, firstHead = 0 }: { scored?: number; layer?: number; firstHead?: number } = {},
+  on: Machine = {},
+): Row[] {
+  const { shape, runs, k, v, positions } = cache.parts();
+  const score = new Float32Array(cache.heads * scored);
+  const packed = packPlans([plan]);
+  lib.rkvt_score_keys(...machine(on), shape, runs, k, v, positions, packed, layer, firstHead, scored, score);
+  return rowsOf(score, scored);
+}
+
+/** @param score [heads][scored] @returns the same shape */
+export function weighByValue(cache: TestCache, score: Row[], epsilon: number, on: Machine = {}): Row[] {
+  const { shape, runs, k, v, positions } = cache.parts();
+  const scored = score[0]!.length, flat = floats(score);
+  lib.rkvt_weigh_by_value(...machine(on), shape, runs, k, v, positions, scored, epsilon, flat);
+  return rowsOf(flat, scored);
+}
+
+/** Sums of V over the candidates, [heads]. */
+export function sumValues(cache: TestCache, on: Machine = {}): Row[] {
+  const { shape, runs, k, v, positions, index } = cache.parts();
+  const sum = new Float32Array(cache.heads * cache.d);
+  lib.rkvt_sum_values(...machine(on), shape, runs, k, v, positions, index, sum);
+  return rowsOf(sum, cache.d);
 }
