@@ -112,6 +112,16 @@ export const symbols = {
     result: "i32",
     nonblocking: true,
   },
+  rkv_session_set_patterns: {
+    parameters: [
+      "u64", // uint64_t session
+      "i32", // int32_t layer
+      "buffer", // const rkv_pattern* patterns  [n_patterns]
+      "i32", // int32_t n_patterns
+      "buffer", // rkv_error* err
+    ],
+    result: "i32",
+  },
   rkv_prefill: {
     parameters: [
       "u64", // uint64_t session
@@ -196,7 +206,7 @@ export const symbols = {
     parameters: [
       "u64", // uint64_t session
       "i32", // int32_t layer
-      "i32", // int32_t kv_head
+      "i32", // int32_t head
       "buffer", // int32_t* positions  [capacity]
       "i32", // int32_t capacity
       "buffer", // int32_t* out_n
@@ -210,6 +220,18 @@ export const symbols = {
       "i32", // int32_t layer
       "i32", // int32_t head
       "buffer", // int32_t* positions  [capacity]
+      "i32", // int32_t capacity
+      "buffer", // int32_t* out_n
+      "buffer", // rkv_error* err
+    ],
+    result: "i32",
+  },
+  rkv_trace_weights: {
+    parameters: [
+      "u64", // uint64_t session
+      "i32", // int32_t layer
+      "i32", // int32_t head
+      "buffer", // float* weights  [capacity]
       "i32", // int32_t capacity
       "buffer", // int32_t* out_n
       "buffer", // rkv_error* err

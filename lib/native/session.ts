@@ -1,7 +1,9 @@
+import type { LayerPatterns } from "../methods/pattern.ts";
 import type { LayerPlans, Plan } from "../methods/plan.ts";
 import { DTYPES } from "../model/types.ts";
 import { check } from "./error.ts";
 import { cString, type NativeModel } from "./model.ts";
+import { packPatterns } from "./pattern.ts";
 import { type CompressReport, packPlans, unpackReport } from "./plan.ts";
 import { type ProgressListener, withProgress } from "./progress.ts";
 import { packSamplers, type Sampler } from "./sampler.ts";
@@ -115,6 +117,15 @@ export class NativeSession implements Disposable {
     return new NativeSession(this.model, handle[0]!);
   }
 
+  /** Make later prefills of a layer sparse; decode steps ignore patterns, forks and saved sessions keep them. */
+  setPatterns(layer: number, patterns: LayerPatterns): void {
+    const packed = packPatterns(patterns);
+    this.#call(
+      "set the patterns of a prefill",
+      (err) => this.#symbols.rkv_session_set_patterns(this.#handle, layer, packed, patterns.length, err),
+    );
+  }
+
   /**
    * Run tokens through the model and cache them; with a plan every layer is compressed as soon as it is done.
    *
@@ -124,7 +135,8 @@ export class NativeSession implements Disposable {
    */
   async prefill(
     tokens: ArrayLike<number>,
-    { plan, signal, onProgress }: { plan?: Plan | LayerPlans; signal?: AbortSignal; onProgress?: ProgressListener } = {},
+    { plan, signal, onProgress }: { plan?: Plan | LayerPlans; signal?: AbortSignal; onProgress?: ProgressListener } =
+      {},
   ): Promise<CompressReport | null> {
     const ids = Int32Array.from(tokens);
     const report = plan ? COMPRESS_REPORT.alloc() : null;
@@ -132,7 +144,8 @@ export class NativeSession implements Disposable {
     const packed = plans ? packPlans(plans) : null;
     await this.#callAsync("prefill the prompt", (err) =>
       withProgress(
-        (progress) => this.#symbols.rkv_prefill(this.#handle, ids, ids.length, packed, plans?.length ?? 0, report, progress, err),
+        (progress) =>
+          this.#symbols.rkv_prefill(this.#handle, ids, ids.length, packed, plans?.length ?? 0, report, progress, err),
         { signal, onProgress },
       ));
     return report && unpackReport(report);
@@ -172,12 +185,23 @@ export class NativeSession implements Disposable {
 
   /** Positions that a query head can attend to now, ascending. */
   cached(layer: number, head: number): Int32Array {
-    return this.#positions("read the cached positions", this.#symbols.rkv_trace_cached, layer, head);
+    const call = this.#symbols.rkv_trace_cached;
+    return this.#trace("read the cached positions", call, Int32Array, layer, head);
   }
 
   /** Positions that a query head attended to in the last decode step, ascending. Needs the `trace` option. */
   selected(layer: number, head: number): Int32Array {
-    return this.#positions("read the selected positions", this.#symbols.rkv_trace_selected, layer, head);
+    const call = this.#symbols.rkv_trace_selected;
+    return this.#trace("read the selected positions", call, Int32Array, layer, head);
+  }
+
+  /**
+   * Softmax weights of a query head's last decode step over everything that it can attend to, whatever was selected: one
+   * for each position of `cached()`. Needs the `trace` option.
+   */
+  weights(layer: number, head: number): Float32Array {
+    const call = this.#symbols.rkv_trace_weights;
+    return this.#trace("read the attention weights", call, Float32Array, layer, head);
   }
 
   /** Write the session to a file, which is whole afterwards or untouched. */
@@ -216,12 +240,19 @@ export class NativeSession implements Disposable {
     }
   }
 
-  #positions(action: string, trace: NativeModel["lib"]["symbols"]["rkv_trace_cached"], layer: number, head: number) {
+  /** A list whose length only the library knows: ask for it, then for the list. */
+  #trace<T extends Int32Array | Float32Array>(
+    action: string,
+    trace: NativeModel["lib"]["symbols"]["rkv_trace_cached"],
+    List: new (length: number) => T,
+    layer: number,
+    head: number,
+  ): T {
     const count = new Int32Array(1);
     this.#call(action, (err) => trace(this.#handle, layer, head, null, 0, count, err));
-    const positions = new Int32Array(count[0]!);
-    this.#call(action, (err) => trace(this.#handle, layer, head, positions, positions.length, count, err));
-    return positions;
+    const list = new List(count[0]!);
+    this.#call(action, (err) => trace(this.#handle, layer, head, list as T & Bytes, list.length, count, err));
+    return list;
   }
 
   /** Mark sessions as in use for one call. @returns The end of the call. */
