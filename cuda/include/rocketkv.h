@@ -346,7 +346,8 @@ typedef struct {
   int32_t shift_positions;
   /* KV heads that are left alone, bit h for head h: neither evicted nor selected from (DuoAttention's retrieval heads)
    */
-  uint32_t dense_heads_low, dense_heads_high;
+  uint32_t dense_heads_low;
+  uint32_t dense_heads_high;
 } rkv_plan;
 
 /** Bytes of one session's cache, before and after a compression. */

@@ -49,8 +49,6 @@ export const SESSION_OPTIONS = new Struct({
   kv_residual: "i32",
 });
 
-export const PATTERN = new Struct({ kind: "i32", first: "i32", second: "i32" });
-
 export const PLAN = new Struct({
   evict: "i32",
   keep: "i32",
@@ -98,6 +96,8 @@ export const COMPRESS_REPORT = new Struct({
   bytes_after: "i64",
   bytes_aux: "i64",
 });
+
+export const PATTERN = new Struct({ kind: "i32", first: "i32", second: "i32" });
 
 export const SAMPLER = new Struct({
   temperature: "f32",
@@ -148,9 +148,9 @@ export const STRUCTS = {
   rkv_device_desc: DEVICE_DESC,
   rkv_model_config: MODEL_CONFIG,
   rkv_session_options: SESSION_OPTIONS,
-  rkv_pattern: PATTERN,
   rkv_plan: PLAN,
   rkv_compress_report: COMPRESS_REPORT,
+  rkv_pattern: PATTERN,
   rkv_sampler: SAMPLER,
   rkv_session_stats: SESSION_STATS,
   rkv_model_usage: MODEL_USAGE,
