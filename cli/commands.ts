@@ -30,6 +30,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/methods.ts"),
   },
   {
+    name: "fidelity",
+    summary: "measure how far methods are from the full cache, token by token",
+    load: () => import("./commands/fidelity.ts"),
+  },
+  {
+    name: "analyze",
+    summary: "show what methods attend to, layer by layer and head by head",
+    load: () => import("./commands/analyze.ts"),
+  },
+  {
     name: "bench",
     summary: "measure prefill and decode against the memory's bandwidth",
     load: () => import("./commands/bench.ts"),

@@ -1,0 +1,57 @@
+/** What a selection is worth, judged by the full cache's softmax weights of one query head. */
+
+/** Tokens of one query head in one step, best first. */
+export class RankedWeights {
+  readonly #rank: Int32Array;
+
+  /** @param weights  f32 [n]: softmax weights of the full cache, by position. */
+  constructor(readonly weights: Float32Array) {
+    const order = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
+    this.#rank = new Int32Array(weights.length);
+    order.forEach((position, rank) => this.#rank[position] = rank);
+  }
+
+  /** Attention mass on these positions: 1 for all of them. */
+  mass(positions: Iterable<number>): number {
+    let sum = 0;
+    for (const position of positions) sum += this.weights[position]!;
+    return sum;
+  }
+
+  /** Share of the truly best `positions.length` tokens that these positions hold. */
+  recall(positions: ArrayLike<number>): number {
+    const k = positions.length;
+    if (k === 0) return 0;
+    let hits = 0;
+    for (let i = 0; i < k; i++) if (this.#rank[positions[i]!]! < k) hits++;
+    return hits / k;
+  }
+
+  /** The k best positions, in no order. */
+  best(k: number): number[] {
+    const found: number[] = [];
+    this.#rank.forEach((rank, position) => {
+      if (rank < k) found.push(position);
+    });
+    return found;
+  }
+}
+
+/** Shared positions over all positions of two ascending lists: 1 when they are the same, 0 without a common one. */
+export function jaccard(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let i = 0, j = 0, common = 0;
+  while (i < a.length && j < b.length) {
+    if (a[i] === b[j]) common++, i++, j++;
+    else if (a[i]! < b[j]!) i++;
+    else j++;
+  }
+  const union = a.length + b.length - common;
+  return union === 0 ? 1 : common / union;
+}
+
+/** How many of the ascending positions lie in [begin, end). */
+export function countWithin(positions: ArrayLike<number>, [begin, end]: readonly [number, number]): number {
+  let count = 0;
+  for (let i = 0; i < positions.length; i++) if (positions[i]! >= begin && positions[i]! < end) count++;
+  return count;
+}
