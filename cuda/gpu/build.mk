@@ -4,8 +4,8 @@ NVCC         := $(if $(or $(CUDA),$(wildcard .tools/cuda.stamp)),$(or $(shell co
 
 # sm_80 code runs on all 8.x, sm_90 on 9.x, and the driver compiles PTX for what comes later.
 GENCODE   := $(foreach arch,80 90,-gencode arch=compute_$(arch),code=sm_$(arch)) -gencode arch=compute_90,code=compute_90
-NVCCFLAGS := -std=c++20 -O3 $(GENCODE) -Icuda -Icuda/include -DRKV_WITH_CUDA -Werror all-warnings \
-             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-Werror
+NVCCFLAGS := -std=c++20 -O3 $(GENCODE) -Icuda -Icuda/include -DRKV_WITH_CUDA $(if $(WERROR),-Werror all-warnings) \
+             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra$(if $(WERROR),$(comma)$(WERROR))
 # The static runtime finds the driver when it is first called, so the library loads without one. Wheels keep it in lib/.
 NVCCLINK  := -cudart static -L$(dir $(NVCC))../lib -Xcompiler -pthread
 
@@ -55,3 +55,8 @@ gpu-bench: $(BUILD)/gpu_bench
 $(BUILD)/gpu_bench: $(GPU_BENCH_OBJECTS) $(CUDA_OBJECTS)
 	$(NVCC) $(NVCCLINK) -o $@ $^
 -include $(GPU_BENCH_OBJECTS:.o=.d)
+
+# Tests, sanitizers and measurements on the card of this machine; GPU_CHECK holds options of the script.
+.PHONY: gpu-check
+gpu-check:
+	python3 scripts/gpu_check.py $(GPU_CHECK)

@@ -14,6 +14,7 @@ type Shape = Pick<PlanInput, "headDim" | "group" | "nLayers" | "nKvHeads">;
 
 /** As in `shape_of()` of test/gpu/bench/bench_model.cpp. */
 const LLAMA_8B: Shape = { headDim: 128, group: 4, nLayers: 32, nKvHeads: 8 };
+const NARROW: Shape = { headDim: 128, group: 4, nLayers: 2, nKvHeads: 2 };
 const TINY: Shape = { headDim: 64, group: 2, nLayers: 2, nKvHeads: 2 };
 
 /** Comma-separated, one plan a line; a budget of 0 stands for methods that have none. */
@@ -26,7 +27,8 @@ export function planTable(): string {
     lines.push([name, input.promptTokens, method, method === "full" ? 0 : budget, ...numbers].join(","));
   };
   for (const { name } of methods) add("tiny", name, 48, { ...TINY, promptTokens: 160, newTokens: 8 });
-  for (let promptTokens = 2048; promptTokens <= 131_072; promptTokens *= 2) {
+  for (const { name } of methods) add("narrow", name, 512, { ...NARROW, promptTokens: 4500, newTokens: 8 });
+  for (const promptTokens of [2048, 4096, 6144, 8192, 16_384, 32_768, 65_536, 131_072]) {
     const input = { ...LLAMA_8B, promptTokens, newTokens: 128 };
     add("llama-8b", "full", 256, input);
     for (const budget of [256, 512, 1024, 2048]) add("llama-8b", "rocketkv", budget, input);

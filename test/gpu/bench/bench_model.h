@@ -30,7 +30,7 @@ void call(Fn function, A... arguments) {
   c.check(function(arguments..., c.error()));
 }
 
-/// "llama-8b": the shape of Llama-3.1-8B. "tiny": a model for tests.
+/// "llama-8b": the shape of Llama-3.1-8B. "narrow": a slice of it. "tiny": a model for tests.
 /// @throws std::runtime_error for other names.
 rkv_model_config shape_of(const std::string& name);
 
