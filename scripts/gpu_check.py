@@ -26,7 +26,6 @@ from gpu_check.results import Results
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTED = ROOT / "docs/results"
-LOGS = "build/gpu_check"
 SHORTEST = 3  # seconds that are worth starting a part for
 
 
@@ -39,6 +38,7 @@ def arguments():
     parser.add_argument("--commit", help="commit of the sources, where there is no git to ask")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="jobs of make (default: one per core)")
     parser.add_argument("--emulated", action="store_true", help="run on the emulator; needs --out")
+    parser.add_argument("--logs", default="build/gpu_check", help="folder below the root for what the parts print")
     parser.add_argument("--programs", type=pathlib.Path, help="folder of gpu_tests and gpu_bench, seen from the root")
     args = parser.parse_args()
     args.parts = args.parts.split(",")
@@ -97,7 +97,7 @@ def main():
         head = head_of(args)
     except machine.NoCard as reason:
         sys.exit(f"Cannot check a GPU: {reason}")
-    folder = ROOT / LOGS
+    folder = ROOT / args.logs
     folder.mkdir(parents=True, exist_ok=True)
     programs = args.programs or pathlib.Path("build/emu/plain" if args.emulated else "build")
     context = Context(ROOT, programs, folder, args.emulated, machine.environment(), args.jobs)

@@ -1,6 +1,4 @@
 // Whole prompts, from tokens to the logits of the last one, eviction included.
-#include <algorithm>
-
 #include "bench_model.h"
 #include "clock.h"
 #include "parts.h"
@@ -31,6 +29,17 @@ double measure(const BenchModel& model, const PlanRow& row, Record& record) {
   return ms;
 }
 
+/// The methods' rows in their order, with this budget or none.
+std::vector<PlanRow> chosen(const std::vector<PlanRow>& rows, const std::vector<std::string>& methods, int budget) {
+  std::vector<PlanRow> found;
+  for (const std::string& method : methods) {
+    for (const PlanRow& row : rows) {
+      if (row.method == method && (row.budget == 0 || row.budget == budget)) found.push_back(row);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void run_prefill(const Options& options) {
@@ -41,9 +50,7 @@ void run_prefill(const Options& options) {
   double last_ms = 0;
   int last_context = 0;
   for (const int context : options.numbers("contexts", "2048,8192,32768,131072")) {
-    for (const PlanRow& row : plans_for(rows, context)) {
-      if (std::find(methods.begin(), methods.end(), row.method) == methods.end()) continue;
-      if (row.budget != 0 && row.budget != options.number("budget", 512)) continue;
+    for (const PlanRow& row : chosen(plans_for(rows, context), methods, options.number("budget", 512))) {
       for (int round = 0; round < options.number("rounds", 2); round++) {  // the first one of a length warms up
         Record record("prefill");
         record.add("weights", weights).add("context", context).add("method", row.method).add("budget", row.budget);
