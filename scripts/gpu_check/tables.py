@@ -106,7 +106,7 @@ def small(m):
 
 def compare(m):
     rows = [(record["weights"], record["kv"], record["context"], record["method"], number(record["prefill_error"]),
-             number(record["decode_error"]), f"{record['positions_differ']} of {record['positions']}")
+             number(record["decode_error"] if record["decode_steps"] else None), f"{record['positions_differ']} of {record['positions']}")
             for record in m.kind("compare")]
     return ("Small models of random weights against the CPU: relative errors of logits (of decode steps before a choice "
             "differs), kept and selected positions that differ"), (

@@ -46,6 +46,7 @@ struct Outcome {
   // Largest relative errors of logits. Whoever has attended to other tokens has other logits: the second one is of the
   // steps before a choice differs.
   double prefill_error = 0, decode_error = 0;
+  int decode_steps = 0;                         // that decode_error is of
   int64_t positions = 0, positions_differ = 0;  // kept and selected ones
 
   void compare(const BenchSession& found, const BenchSession& wanted, const rkv_model_config& c, bool decoded) {
@@ -55,7 +56,7 @@ struct Outcome {
     }
     const double error = relative_error(found.logits(c.vocab_size), wanted.logits(c.vocab_size));
     if (!decoded) prefill_error = error;
-    if (decoded && positions_differ == 0) decode_error = std::fmax(decode_error, error);
+    if (decoded && positions_differ == 0) decode_error = std::fmax(decode_error, error), decode_steps++;
   }
 
  private:
@@ -111,6 +112,7 @@ bool compare(const BenchModel& device, const BenchModel& cpu, const Variant& var
       .add("method", row.method)
       .add("context", row.context)
       .add("prefill_error", outcome.prefill_error)
+      .add("decode_steps", outcome.decode_steps)
       .add("decode_error", outcome.decode_error)
       .add("positions", outcome.positions)
       .add("positions_differ", outcome.positions_differ)
