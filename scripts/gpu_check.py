@@ -113,8 +113,8 @@ def main():
         built = built and not (part.name == "build" and found["status"] == "failed")
         if found["status"] == "failed":
             failed.append(part.name)
-        print(f"PART {part.name}: {'FAILED' if found['status'] == 'failed' else found['status']} {found['remark']}".strip(),
-              flush=True)
+        state = "FAILED" if found["status"] == "failed" else found["status"]
+        print(f"PART {part.name}: {state} {found['remark']}".strip(), flush=True)
     print(f"Results: {results.path} and .md; what the parts printed: {folder.relative_to(ROOT)}")
     return 1 if failed else 0
 

@@ -32,8 +32,10 @@ def kernel_tests(context, limit):
     ended = context.run(command, limit, "kernels")
     failed = re.findall(r"^(.*) \.\.\. FAILED", ended.output, re.MULTILINE)
     total = re.search(r"^(\d+) passed, (\d+) failed$", ended.output, re.MULTILINE)
+    if total is None and ended.code == 0:
+        return Outcome("failed", "it did not say how many tests passed", str(command[0]))
     if total is None:
-        return outcome_of(ended, command, limit) if ended.code != 0 else Outcome("failed", "it did not end", "gpu_tests")
+        return outcome_of(ended, command, limit)
     record = {"kind": "kernels", "passed": int(total[1]), "failed": int(total[2])}
     outcome = outcome_of(ended, command, limit, [record], f"{total[1]} tests")
     if failed:
@@ -46,7 +48,8 @@ def driver(name, part, real, emulated):
 
     def run(context, limit):
         options = ["shape=tiny", *emulated] if context.emulated else [*real, f"seconds={0.9 * limit:.0f}"]
-        command = [context.programs / "gpu_bench", part, "device=1", f"folder={context.folder.relative_to(context.root)}", *options]
+        folder = context.folder.relative_to(context.root)
+        command = [context.programs / "gpu_bench", part, "device=1", f"folder={folder}", *options]
         ended = context.run(command, limit, name)
         try:
             records = [json.loads(line) for line in ended.output.splitlines()]

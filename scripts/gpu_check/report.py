@@ -26,7 +26,7 @@ def part_row(part):
 def head_lines(data):
     yield f"# {data['gpu']}" + (": emulated, no speed was measured" if data["emulated"] else "")
     yield ""
-    yield "Written by `make gpu-check`. A part that failed has no numbers here; a dash stands for what was not measured."
+    yield "Written by `make gpu-check`. A part that failed has no numbers here; a dash is for what was not measured."
     yield ""
     yield f"- command: `{data['command']}`"
     for name in ("arch", "driver", "power_limit_w", "sm_mhz_max", "memory_mhz_max", "cpu", "cores", "nvcc", "g++"):

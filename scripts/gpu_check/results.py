@@ -29,8 +29,8 @@ def write_whole(path, text):
 class Results:
     """Parts by name under a head that says what they were measured on.
 
-    Parts of an earlier run of the same card and driver stay until they are run again; every part carries its own commit, command
-    and time.
+    Parts of an earlier run of the same card and driver stay until they are run again; every part carries its own
+    commit, command and time.
     """
 
     def __init__(self, folder, head, names, report):

@@ -49,8 +49,8 @@ def stages(m):
             rows.append((weights, batch, context, method if budget == 0 else f"{method} {budget}",
                          *(number(step[name]) for name in names)))
     rows.sort(key=lambda row: row[:2])
-    return ("Stages of a decode step, ms on the device (steps are replayed as one graph: its time is divided as that of "
-            "the last step that was not)"), ("weights", "batch", "tokens", "method", "linear", "select", "attend",
+    return ("Stages of a decode step, ms on the device (steps are replayed as one graph: its time is divided as that "
+            "of the last step that was not)"), ("weights", "batch", "tokens", "method", "linear", "select", "attend",
                                              "sample"), rows
 
 
@@ -106,10 +106,11 @@ def small(m):
 
 def compare(m):
     rows = [(record["weights"], record["kv"], record["context"], record["method"], number(record["prefill_error"]),
-             number(record["decode_error"] if record["decode_steps"] else None), f"{record['positions_differ']} of {record['positions']}")
+             number(record["decode_error"] if record["decode_steps"] else None),
+             f"{record['positions_differ']} of {record['positions']}")
             for record in m.kind("compare")]
-    return ("Small models of random weights against the CPU: relative errors of logits (of decode steps before a choice "
-            "differs), kept and selected positions that differ"), (
+    return ("Small models of random weights against the CPU: relative errors of logits (of decode steps before a "
+            "choice differs), kept and selected positions that differ"), (
         "weights", "cache", "tokens", "method", "after prefill", "decode steps", "positions"), rows
 
 
