@@ -45,6 +45,7 @@ int32_t rkv_compress(uint64_t session, const rkv_plan* plan, rkv_compress_report
   return guarded(err, [&] {
     const SessionsInUse use(std::span(&session, 1));
     compress(use.only(), checked_struct(plan, "plan"), optional_struct(out_report, "report"));
+    use.only().model.ops().wait();
   });
 }
 

@@ -53,14 +53,17 @@ class Prefill {
       run_layer(l, queries->as<float>());
       layer.queries = plan_ == nullptr ? queries : nullptr;
       if (plan_ != nullptr) {
+        ops_.wait();
         const Stopwatch watch;
         full_bytes_ += layer.cache.kv_bytes();
         compress_layer(s_, l, *plan_, queries->as<float>(), n_queries_);
+        ops_.wait();
         compress_ns_ += watch.elapsed_ns();
       }
     }
     auto logits = std::make_shared<const Buffer>(ops_, sizeof(float) * c_.vocab_size);
     project_logits(model_, row(hidden_, n_ - 1, c_.dim), 1, logits->as<float>(), act_);
+    ops_.wait();
     s_.logits = std::move(logits);
     s_.n_queries = plan_ == nullptr ? n_queries_ : 0;
   }

@@ -167,7 +167,7 @@ GPU_TEST("time is counted for the stages that a step had") {
 }
 
 GPU_TEST("memory that the device does not have is RKV_E_MEMORY, and nothing is lost") {
-  gpu::Scratch own;
+  gpu::Scratch own(launcher().allocator());
   float* memory = own.get<float>(10);
   check_fails(
       RKV_E_MEMORY, [&] { own.get<float>(size_t{1} << 60); }, "an exabyte");
@@ -201,6 +201,31 @@ GPU_TEST("a launch that fails in a step is RKV_E_DEVICE, and the next step works
   }
 }
 
+GPU_TEST("a step for whose graph there is no memory runs without one") {
+  const AddAndCopy ops;
+  const auto replays_with_failure_in_call = [&](int n) {
+    AddAndCopy().step();  // the graph of what came before is gone
+    ops.step();
+    const int64_t before = launcher().replays();
+    rkv_emu_fail_call(n, cudaErrorMemoryAllocation);
+    try {
+      ops.step();
+    } catch (const Failure&) {  // of a call that is not about the graph
+      launcher().abandon_step();
+    }
+    return rkv_emu_fail_call(0, cudaSuccess) == 0 ? launcher().replays() - before : -1;
+  };
+  int without_graph = 0;
+  for (int n = 1;; n++) {
+    const float steps = ops.z.download()[0];
+    const int64_t replays = replays_with_failure_in_call(n);
+    if (replays < 0) break;
+    const bool second_step_ran = ops.z.download()[0] == steps + 2;
+    without_graph += replays == 0 && second_step_ran;
+  }
+  check_equal(without_graph, 2, "steps that ran without the graph that could not be instantiated, or launched");
+}
+
 GPU_TEST("staging that finds no memory is RKV_E_MEMORY, in a step and outside") {
   const std::vector<float> large(4 << 20, 1.0f);
   for (const bool in_step : {false, true}) {
@@ -208,9 +233,10 @@ GPU_TEST("staging that finds no memory is RKV_E_MEMORY, in a step and outside") 
     const DeviceArray<float> x(std::vector<float>(kCount, 1.0f));
     if (in_step) own.begin_step(true);
     gpu::add(own, x.data(), x.data(), kCount);
-    rkv_emu_fail_malloc(1, cudaErrorMemoryAllocation);
+    rkv_emu_limit_memory(1);
     check_fails(
         RKV_E_MEMORY, [&] { own.stage(std::span(large)); }, "stage");
+    rkv_emu_limit_memory(0);
     if (in_step) own.abandon_step();
     gpu::add(own, x.data(), x.data(), kCount);
     own.wait();
