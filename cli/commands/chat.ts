@@ -1,11 +1,12 @@
 /** `rocketkv chat`: turn after turn on one compressed history, in a terminal or from lines on stdin. */
 import type { Command } from "@commander-js/extra-typings";
 import { Conversation } from "../../lib/engine/conversation.ts";
+import { chatWorkload } from "../../lib/engine/workload.ts";
 import { RunError } from "../../lib/error.ts";
 import type { Sampler } from "../../lib/native/sampler.ts";
 import { runChatCommand } from "../chat_command.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { openEngine } from "../open_engine.ts";
+import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import * as recipe from "../recipe.ts";
 import * as sampling from "../sampling.ts";
@@ -38,11 +39,18 @@ export function declare(command: Command): void {
       const cacheRecipe = recipe.recipeFrom(flags);
       const answers = new AnswerControl();
       const leave = interruptSignal(() => answers.stop());
-      using engine = await openEngine(flags, leave);
+      const session = { kvType: flags.kvType, chunkTokens: flags.chunk };
+      const prepared = await prepareEngine(flags);
+      const workload = chatWorkload(prepared.source.config, {
+        recipe: cacheRecipe,
+        newTokens: flags.newTokens,
+        session,
+      });
+      using engine = await loadEngine(prepared, { threads: flags.threads, workload, signal: leave });
       using conversation = new Conversation(engine, {
         recipe: cacheRecipe,
         system: flags.system,
-        session: { kvType: flags.kvType, chunkTokens: flags.chunk },
+        session,
         allowLong: flags.allowLong,
       });
       if (flags.load !== undefined) await runChatCommand(conversation, `/load ${flags.load}`);
