@@ -3,7 +3,8 @@
 BUILD    := build
 OBJ      := $(BUILD)/obj
 CXX      ?= g++
-CXXFLAGS := -std=c++20 -O3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Icuda -Icuda/include
+WERROR   := -Werror
+CXXFLAGS := -std=c++20 -O3 -g1 -fPIC -fvisibility=hidden -Wall -Wextra $(WERROR) -Icuda -Icuda/include
 # Kernels (*.kernel.cpp) are compiled once per instruction set; all other code runs on any x86-64.
 ISAS             := avx2 avx512 avx512bf16
 FLAGS_avx2       := -mavx2 -mfma -mf16c
@@ -93,7 +94,7 @@ demo: all model
 	@scripts/demo.sh
 
 # All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
-test: all testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests check model
+test: all testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp

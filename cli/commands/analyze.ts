@@ -6,9 +6,10 @@ import { type Analysis, analyze } from "../../lib/analyze/run.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { encodePrompt } from "../../lib/engine/prompt.ts";
+import { forksWorkload } from "../../lib/engine/workload.ts";
 import { RunError } from "../../lib/error.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { openEngine } from "../open_engine.ts";
+import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
 import * as recipe from "../recipe.ts";
@@ -47,9 +48,13 @@ export function declare(command: Command): void {
       const recipes = await recipe.recipesFrom(flags);
       const prompt = await readPrompt(flags);
       const signal = interruptSignal();
-      using engine = await openEngine(flags, signal);
-      const promptIds = encodePrompt(engine.text, prompt, flags);
-      const needle = flags.needle === undefined ? null : findNeedle(engine.text.tokenizer, promptIds, flags.needle);
+      const prepared = await prepareEngine(flags);
+      const { text, source } = prepared;
+      const promptIds = encodePrompt(text, prompt, flags);
+      const needle = flags.needle === undefined ? null : findNeedle(text.tokenizer, promptIds, flags.needle);
+      const session = kvOptions(flags.kvType, source.config.headDim);
+      const workload = forksWorkload(source.config, promptIds.length, { recipes, steps: flags.steps, session });
+      using engine = await loadEngine(prepared, { threads: flags.threads, workload, signal });
       const analysis = await watched((onProgress) =>
         analyze(engine, {
           promptIds,
@@ -57,7 +62,7 @@ export function declare(command: Command): void {
           steps: flags.steps,
           needle,
           topK: flags.uniqueTopK,
-          session: kvOptions(flags.kvType, engine.config.headDim),
+          session,
           allowLong: flags.allowLong,
           signal,
           onProgress,

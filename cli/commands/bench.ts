@@ -3,8 +3,9 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { benchmark, type Measurement } from "../../lib/engine/benchmark.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
+import { benchmarkWorkload } from "../../lib/engine/workload.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { openEngine } from "../open_engine.ts";
+import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
 import * as recipe from "../recipe.ts";
@@ -51,17 +52,22 @@ export function declare(command: Command): void {
       const signal = interruptSignal();
       const text = flags.file === undefined ? "" : await readPrompt({ file: flags.file });
       const rows: Measurement[] = [];
+      const prepared = await prepareEngine(flags);
+      const runs = {
+        contexts: flags.context,
+        recipes,
+        steps: flags.newTokens,
+        session: { ...kvOptions(flags.kvType, prepared.source.config.headDim), chunkTokens: flags.chunk },
+      };
+      const workload = benchmarkWorkload(prepared.source.config, runs);
       for (const threads of flags.threads) {
-        using engine = await openEngine({ ...flags, threads }, signal);
+        using engine = await loadEngine(prepared, { threads, workload, signal });
         using progress = new Progress("bench");
         const measurements = benchmark(engine, {
-          contexts: flags.context,
-          recipes,
-          steps: flags.newTokens,
+          ...runs,
           repeat: flags.repeat,
           repeatPrefill: flags.repeatPrefill,
           text: engine.text.tokenizer.encode(text, { bos: false }),
-          session: { ...kvOptions(flags.kvType, engine.config.headDim), chunkTokens: flags.chunk },
           signal,
           onProgress: (done, total) => progress.update(done, total),
         });

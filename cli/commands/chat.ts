@@ -2,11 +2,12 @@
 import type { Command } from "@commander-js/extra-typings";
 import { Conversation } from "../../lib/engine/conversation.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
+import { chatWorkload } from "../../lib/engine/workload.ts";
 import { RunError } from "../../lib/error.ts";
 import type { Sampler } from "../../lib/native/sampler.ts";
 import { runChatCommand } from "../chat_command.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { openEngine } from "../open_engine.ts";
+import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import * as recipe from "../recipe.ts";
 import * as sampling from "../sampling.ts";
@@ -40,11 +41,18 @@ export function declare(command: Command): void {
       const cacheRecipe = await recipe.recipeFrom(flags);
       const answers = new AnswerControl();
       const leave = interruptSignal(() => answers.stop());
-      using engine = await openEngine(flags, leave);
+      const prepared = await prepareEngine(flags);
+      const session = { ...kvOptions(flags.kvType, prepared.source.config.headDim), chunkTokens: flags.chunk };
+      const workload = chatWorkload(prepared.source.config, {
+        recipe: cacheRecipe,
+        newTokens: flags.newTokens,
+        session,
+      });
+      using engine = await loadEngine(prepared, { threads: flags.threads, workload, signal: leave });
       using conversation = new Conversation(engine, {
         recipe: cacheRecipe,
         system: flags.system,
-        session: { ...kvOptions(flags.kvType, engine.config.headDim), chunkTokens: flags.chunk },
+        session,
         allowLong: flags.allowLong,
       });
       if (flags.load !== undefined) await runChatCommand(conversation, `/load ${flags.load}`);

@@ -3,11 +3,12 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { encodePrompt } from "../../lib/engine/prompt.ts";
+import { forksWorkload } from "../../lib/engine/workload.ts";
 import { measureFidelity, type PromptResult } from "../../lib/fidelity/run.ts";
 import { type FidelityTable, gather } from "../../lib/fidelity/table.ts";
 import { textWindows } from "../../lib/fidelity/windows.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { openEngine } from "../open_engine.ts";
+import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
 import * as recipe from "../recipe.ts";
@@ -54,13 +55,16 @@ export function declare(command: Command): void {
       const text = await readPrompt(flags);
       const follow = flags.continuation === undefined ? null : await readPrompt({ file: flags.continuation });
       const signal = interruptSignal();
-      using engine = await openEngine(flags, signal);
-      const ids = flags.context === undefined
-        ? encodePrompt(engine.text, text)
-        : engine.text.tokenizer.encode(text, { bos: true });
+      const prepared = await prepareEngine(flags);
+      const { tokenizer } = prepared.text;
+      const ids = flags.context === undefined ? encodePrompt(prepared.text, text) : tokenizer.encode(text);
       const prompts = textWindows(ids, flags.context ?? null, flags.samples);
-      const continuation = follow === null ? undefined : engine.text.tokenizer.encode(follow, { bos: false });
+      const continuation = follow === null ? undefined : tokenizer.encode(follow, { bos: false });
       const steps = Math.min(flags.steps, continuation?.length ?? flags.steps);
+      const { config } = prepared.source;
+      const session = kvOptions(flags.kvType, config.headDim);
+      const workload = forksWorkload(config, prompts[0]!.length, { recipes, steps, session });
+      using engine = await loadEngine(prepared, { threads: flags.threads, workload, signal });
       const results: PromptResult[] = [];
       {
         using progress = new Progress("fidelity");
@@ -72,7 +76,7 @@ export function declare(command: Command): void {
               steps,
               ...(continuation && { continuation }),
               decodeTail: flags.decodeTail,
-              session: kvOptions(flags.kvType, engine.config.headDim),
+              session,
               allowLong: flags.allowLong,
               signal,
               onProgress: (done, total) => progress.update(i * total + done, prompts.length * total),

@@ -4,12 +4,13 @@ import { type Engine } from "../../lib/engine/engine.ts";
 import { generate, type GenerateRecord } from "../../lib/engine/generate.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { encodePrompt } from "../../lib/engine/prompt.ts";
+import { generateWorkload } from "../../lib/engine/workload.ts";
 import { interruptSignal } from "../interrupt.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
 import * as recipe from "../recipe.ts";
 import * as sampling from "../sampling.ts";
-import { openEngine } from "../open_engine.ts";
+import { loadEngine, prepareEngine } from "../open_engine.ts";
 import { prefillProgress } from "../ui/progress.ts";
 import { note, write, writeJson } from "../ui/output.ts";
 
@@ -49,18 +50,24 @@ export function declare(command: Command): void {
       const cacheRecipe = await recipe.recipeFrom(flags);
       const prompt = await readPrompt(flags);
       const signal = interruptSignal();
-      using engine = await openEngine(flags, signal);
+      const prepared = await prepareEngine(flags);
+      const promptIds = encodePrompt(prepared.text, prompt, flags);
+      const request = {
+        recipe: cacheRecipe,
+        newTokens: flags.newTokens,
+        session: { ...kvOptions(flags.kvType, prepared.source.config.headDim), chunkTokens: flags.chunk },
+      };
+      const workload = generateWorkload(prepared.source.config, promptIds.length, request);
+      using engine = await loadEngine(prepared, { threads: flags.threads, workload, signal });
       using progress = prefillProgress(engine.config.nLayers);
       let last = "";
       const record = await generate(engine, {
-        promptIds: encodePrompt(engine.text, prompt, flags),
-        recipe: cacheRecipe,
+        ...request,
+        promptIds,
         sampler: sampling.samplerFrom(flags),
-        newTokens: flags.newTokens,
         continues: flags.raw || engine.text.chat === null,
         ignoreEos: flags.ignoreEos,
         allowLong: flags.allowLong,
-        session: { ...kvOptions(flags.kvType, engine.config.headDim), chunkTokens: flags.chunk },
         logprobs: flags.logprobs,
         signal,
         onPrefill: (done, total) => progress.update(done, total),

@@ -27,7 +27,7 @@ int device_count() { return 2; }
 
 namespace gpu {
 
-constexpr const char* kNoCuda = "this build has no CUDA code";
+constexpr const char* kNoCuda = "this build has no CUDA code (make cuda builds it)";
 
 void describe(int, rkv_device_desc* out) {
   out->kind = RKV_CUDA;

@@ -229,6 +229,8 @@ class Ops {
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual Weight place(const Weight& mapped) = 0;  // CPU: in place; CUDA: upload
   virtual void unplace(const Weight& weight) = 0;
+  /// Until everything that was asked for is done: for clocks, and for failures of the device that belong to this call.
+  virtual void wait() = 0;
   virtual int threads() const = 0;
 
   // decode steps

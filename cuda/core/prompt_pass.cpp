@@ -52,14 +52,17 @@ void PromptPass::run() {
     run_layer(l, queries->as<float>());
     layer.queries = plans_.empty() ? queries : nullptr;
     if (!plans_.empty()) {
+      ops_.wait();
       const Stopwatch watch;
       full_bytes_ += layer.cache.kv_bytes();
       compress_layer(s_, l, plan_of_layer(plans_, l), evidence(layer, queries->as<float>()));
+      ops_.wait();
       compress_ns_ += watch.elapsed_ns();
     }
   }
   auto logits = std::make_shared<const Buffer>(ops_, sizeof(float) * c_.vocab_size);
   project_logits(model_, row(hidden_, n_ - 1, c_.dim), 1, logits->as<float>(), act_);
+  ops_.wait();
   s_.logits = std::move(logits);
   s_.n_queries = plans_.empty() ? n_queries_ : 0;
   s_.n_moments = n_moments();

@@ -54,6 +54,7 @@ class CpuOps final : public Ops {
   }
   Weight place(const Weight& mapped) override { return mapped; }  // used where it is mapped
   void unplace(const Weight&) override {}
+  void wait() override {}
   int threads() const override { return pool_.size(); }
 
   void begin_step(bool) override {

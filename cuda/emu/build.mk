@@ -21,7 +21,7 @@ EMU_KNOWS_tsan  := -DRKV_EMU_TSAN
 
 EMU_RUNTIME  := $(wildcard cuda/emu/*.cpp)
 EMU_TESTS    := $(wildcard test/emu/*_test.cpp) test/emu/kernels.cu
-EMU_LAUNCHER := $(addprefix cuda/gpu/,launcher.cpp staging.cpp stage_clock.cpp)
+EMU_LAUNCHER := $(addprefix cuda/gpu/,allocator.cpp launcher.cpp staging.cpp stage_clock.cpp)
 EMU_HARNESS  := test/gpu/main.cpp test/gpu/check.cpp
 EMU_LIBRARY  := $(OBJECTS:%/core/backend.o=%/core/backend.cuda.o)
 

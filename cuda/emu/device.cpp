@@ -13,13 +13,19 @@ namespace {
 std::recursive_mutex mutex;
 cudaError_t lost = cudaSuccess;
 thread_local cudaError_t last_error = cudaSuccess;
+thread_local int current = 0;
 
 }  // namespace
 
 Lock::Lock() : lock_(mutex) {}
 
-Call::Call() : lost_(lost) {
-  if (lost_ != cudaSuccess) last_error = lost_;
+Call::Call(Kind kind) : error_(lost) {
+  if (error_ == cudaSuccess) error_ = machine_error();
+  if (error_ == cudaSuccess && kind == kWork) {
+    error_ = injected_call_error();
+    if (is_fatal(error_)) lose_device(error_);
+  }
+  if (error_ != cudaSuccess) last_error = error_;
 }
 
 cudaError_t Call::fail(cudaError_t error) const { return last_error = error; }
@@ -32,6 +38,7 @@ cudaError_t Call::done(cudaError_t error) const {
 
 void lose_device(cudaError_t error) { lost = error; }
 void restore_device() { lost = cudaSuccess; }
+int current_device() { return current; }
 
 }  // namespace rkv::emu
 
@@ -123,24 +130,28 @@ const char* cudaGetErrorString(cudaError_t error) {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   const Call call;
-  *count = 1;
+  *count = call.ok() ? machine().devices : 0;
   return call.error();
 }
 
 cudaError_t cudaGetDevice(int* device) {
   const Call call;
-  *device = 0;
+  *device = current;
   return call.error();
 }
 
 cudaError_t cudaSetDevice(int device) {
   const Call call;
-  return call.done(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+  if (!call.ok()) return call.error();
+  if (device < 0 || device >= machine().devices) return call.fail(cudaErrorInvalidDevice);
+  current = device;
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   const Call call;
-  if (device != 0) return call.fail(cudaErrorInvalidDevice);
+  if (!call.ok()) return call.error();
+  if (device < 0 || device >= machine().devices) return call.fail(cudaErrorInvalidDevice);
   *properties = {};
   std::strcpy(properties->name, "CUDA emulator");
   properties->totalGlobalMem = memory_limit();
@@ -151,8 +162,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->warpSize = 32;
   properties->maxThreadsPerBlock = Block::kMaxThreads;
   properties->maxThreadsPerMultiProcessor = 2048;
-  properties->major = 8;
-  properties->minor = 0;
+  properties->major = machine().capability / 10;
+  properties->minor = machine().capability % 10;
   properties->multiProcessorCount = 4;  // few, so that grids made for the device stay small
   properties->l2CacheSize = 4 << 20;
   properties->memoryBusWidth = 256;
@@ -160,11 +171,15 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = 13000;
+  const Lock lock;
+  *version = machine().driver;
   return cudaSuccess;
 }
 
-cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = Machine{}.driver;
+  return cudaSuccess;
+}
 
 cudaError_t cudaDeviceSynchronize() {
   const Call call;

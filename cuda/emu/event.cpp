@@ -31,7 +31,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  const Call call;
+  const Call call(Call::kEnd);
   if (event != nullptr && !has_run(event)) run_stream(event->stream);
   delete event;
   return call.done(cudaSuccess);

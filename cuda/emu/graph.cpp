@@ -27,13 +27,13 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  const Call call;
+  const Call call(Call::kEnd);
   delete exec;
   return call.error();
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  const Call call;
+  const Call call(Call::kEnd);
   delete graph;
   return call.error();
 }

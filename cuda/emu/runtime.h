@@ -1,4 +1,4 @@
-// The part of the CUDA runtime API that host code here uses. One device, in host memory.
+// The part of the CUDA runtime API that host code here uses. Devices are one piece of host memory.
 //
 // A stream runs nothing until someone waits for it (README.md), so a missing wait shows.
 #pragma once

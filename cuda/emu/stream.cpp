@@ -11,6 +11,7 @@
 using rkv::emu::Work;
 
 struct CUstream_st {
+  int device;
   bool blocking;  // ordered with the legacy default stream
   std::deque<Work> queue;
   std::unique_ptr<CUgraph_st> capture;
@@ -21,7 +22,7 @@ struct CUstream_st {
 namespace rkv::emu {
 namespace {
 
-CUstream_st legacy{true, {}, nullptr, cudaStreamCaptureModeGlobal, false};
+CUstream_st legacy{0, true, {}, nullptr, cudaStreamCaptureModeGlobal, false};
 std::vector<cudaStream_t> streams;  // all but the legacy one
 
 cudaStream_t stream_of(cudaStream_t stream) { return stream == nullptr ? &legacy : stream; }
@@ -89,6 +90,7 @@ cudaError_t enqueue(Launch launch, cudaStream_t stream) {
   if (const cudaError_t error = check_shape(launch.grid, launch.block, launch.shared_bytes); error != cudaSuccess) {
     return call.fail(error);
   }
+  if (stream != nullptr && stream->device != current_device()) return call.fail(cudaErrorInvalidResourceHandle);
   const cudaError_t injected = injected_launch_error();
   if (injected != cudaSuccess && !is_fatal(injected)) return call.fail(injected);
   if (injected != cudaSuccess) return call.done(enqueue_work(stream, [injected] { lose_device(injected); }));
@@ -102,7 +104,8 @@ using namespace rkv::emu;
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   const Call call;
   if (!call.ok()) return call.error();
-  *stream = new CUstream_st{(flags & cudaStreamNonBlocking) == 0, {}, nullptr, cudaStreamCaptureModeGlobal, false};
+  *stream = new CUstream_st{current_device(), (flags & cudaStreamNonBlocking) == 0, {},
+                            nullptr,          cudaStreamCaptureModeGlobal,          false};
   streams.push_back(*stream);
   return cudaSuccess;
 }
@@ -110,7 +113,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  const Call call;
+  const Call call(Call::kEnd);
   if (std::erase(streams, stream) == 0) return call.fail(cudaErrorInvalidResourceHandle);
   drain(*stream);
   delete stream;
@@ -150,6 +153,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = nullptr;
   if (stream == nullptr || !is_capturing(stream)) return call.fail(cudaErrorInvalidValue);
   const std::unique_ptr<CUgraph_st> captured = std::move(stream->capture);
+  if (!call.ok()) return call.error();
   if (stream->capture_lost) return call.fail(cudaErrorStreamCaptureInvalidated);
   *graph = new CUgraph_st(*captured);
   return call.done(cudaSuccess);

@@ -10,8 +10,8 @@
 // are padded by 16 bytes, an odd number of them in all, so that ldmatrix meets no bank conflicts for any head dim. Keys
 // are masked only in tiles that some row of the block sees in part.
 //
-// Q and P are rounded to bf16 (relative error 2^-9 each), sums are f32. A token's result does not depend on the cut of
-// the prompt into calls or of the cache into runs: tiles begin at multiples of 64 slots.
+// Q and P are rounded to bf16 (relative error 2^-9 each), P before it is summed; sums are f32. A token's result does
+// not depend on the cut of the prompt into calls or of the cache into runs: tiles begin at multiples of 64 slots.
 //
 // Launch: grid (heads, tiles of rows), block 4 warps, shared memory (kRows + 128) * (kDim + 8) * 2 bytes and 8 per row.
 // 2 * d multiply-adds per query head and visible key. CPU reference: cpu/attend_prefill.cpp.

@@ -22,7 +22,8 @@ struct Seen {
 /// What a warp knows of its rows; a lane has rows lane / 4 and lane / 4 + 8 of every slab.
 template <int kDim, int kSlabs>
 struct WarpRows {
-  float score[kSlabs][kKeys / 8][4];  // of one tile; then the weights
+  float score[kSlabs][kKeys / 8][4];      // of one tile
+  uint32_t weight[kSlabs][kKeys / 8][2];  // what soften() makes of them: pairs in bf16
   float out[kSlabs][kDim / 8][4];
   float top[kSlabs][2], sum[kSlabs][2];  // running softmax; sums are of this lane's keys only
 };
@@ -79,7 +80,8 @@ __device__ __forceinline__ void mask(int slot, const Seen* seen, WarpRows<kDim, 
   }
 }
 
-/// Scores to weights 2^(score * scale - top), and what was summed so far to the new top.
+/// Scores to weights 2^(score * scale - top), and what was summed so far to the new top. Sums are of the weights as
+/// rounded, that is as values get them: their mean stays one, and the f32 ones need no registers any longer.
 template <int kDim, int kSlabs>
 __device__ __forceinline__ void soften(float scale, WarpRows<kDim, kSlabs>& rows) {
 #pragma unroll
@@ -97,11 +99,10 @@ __device__ __forceinline__ void soften(float scale, WarpRows<kDim, kSlabs>& rows
       float sum = 0;
 #pragma unroll
       for (int n = 0; n < kKeys / 8; n++) {
-#pragma unroll
-        for (int i = half * 2; i < half * 2 + 2; i++) {
-          rows.score[s][n][i] = fast_exp2(fmaf(rows.score[s][n][i], scale, -shift));
-          sum += rows.score[s][n][i];
-        }
+        const auto weight = [&](int i) { return fast_exp2(fmaf(rows.score[s][n][half * 2 + i], scale, -shift)); };
+        const uint32_t pair = pack_bf16(weight(0), weight(1));
+        rows.weight[s][n][half] = pair;
+        sum += bf16_low(pair) + bf16_high(pair);
       }
       rows.top[s][half] = top;
       rows.sum[s][half] = fmaf(rows.sum[s][half], keep, sum);
@@ -122,10 +123,8 @@ __device__ __forceinline__ void multiply_values(const bf16* v, WarpRows<kDim, kS
     uint32_t a[kSlabs][4];
 #pragma unroll
     for (int s = 0; s < kSlabs; s++) {
-      const auto& low = rows.score[s][key / 8];
-      const auto& high = rows.score[s][key / 8 + 1];
-      a[s][0] = pack_bf16(low[0], low[1]), a[s][1] = pack_bf16(low[2], low[3]);
-      a[s][2] = pack_bf16(high[0], high[1]), a[s][3] = pack_bf16(high[2], high[3]);
+      a[s][0] = rows.weight[s][key / 8][0], a[s][1] = rows.weight[s][key / 8][1];
+      a[s][2] = rows.weight[s][key / 8 + 1][0], a[s][3] = rows.weight[s][key / 8 + 1][1];
     }
 #pragma unroll
     for (int n = 0; n < kDim / 8; n += 2) {

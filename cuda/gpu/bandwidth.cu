@@ -42,7 +42,7 @@ struct Event {
 double bandwidth(int index, int64_t bytes, int rounds) {
   require_usable(index);
   Launcher launcher(index);
-  Scratch memory;
+  Scratch memory(launcher.allocator());
   const int64_t count = bytes / 16;
   auto* data = memory.get<uint4>(static_cast<size_t>(count) + 1);
   check(cudaMemsetAsync(data, 0, static_cast<size_t>(count + 1) * 16, launcher.stream()), "clear memory");

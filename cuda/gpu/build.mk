@@ -1,11 +1,15 @@
-# The CUDA backend: part of the library with CUDA=1, or once `make cuda` has fetched a compiler; else it is CPU only.
+# The CUDA backend is part of the library where nvcc (12.0 or later, for C++20) is on PATH, or once `make cuda` has fetched
+# one, or with CUDA=1; CUDA=0 leaves it out.
 FETCHED_NVCC := .tools/cuda/nvidia/cu13/bin/nvcc
-NVCC         := $(if $(or $(CUDA),$(wildcard .tools/cuda.stamp)),$(or $(shell command -v nvcc),$(FETCHED_NVCC)))
+NVCC_MAJOR   := $(shell nvcc --version 2>/dev/null | sed -n 's/.*release \([0-9]*\)\..*/\1/p')
+NVCC_ON_PATH := $(if $(filter-out 9 10 11,$(NVCC_MAJOR)),$(shell command -v nvcc))
+NVCC_FETCHED := $(if $(or $(CUDA),$(wildcard .tools/cuda.stamp)),$(FETCHED_NVCC))
+NVCC         := $(if $(filter 0,$(CUDA)),,$(or $(NVCC_ON_PATH),$(NVCC_FETCHED)))
 
 # sm_80 code runs on all 8.x, sm_90 on 9.x, and the driver compiles PTX for what comes later.
 GENCODE   := $(foreach arch,80 90,-gencode arch=compute_$(arch),code=sm_$(arch)) -gencode arch=compute_90,code=compute_90
-NVCCFLAGS := -std=c++20 -O3 $(GENCODE) -Icuda -Icuda/include -DRKV_WITH_CUDA -Werror all-warnings \
-             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-Werror
+NVCCFLAGS := -std=c++20 -O3 $(GENCODE) -Icuda -Icuda/include -DRKV_WITH_CUDA $(if $(WERROR),-Werror all-warnings) \
+             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra$(if $(WERROR),$(comma)$(WERROR))
 # The static runtime finds the driver when it is first called, so the library loads without one. Wheels keep it in lib/.
 NVCCLINK  := -cudart static -L$(dir $(NVCC))../lib -Xcompiler -pthread
 
@@ -30,7 +34,7 @@ $(OBJ)/gpu/%.o: cuda/gpu/% $(wildcard .tools/cuda.stamp)
 
 # A second make sees the nvcc that the first one fetched.
 .PHONY: cuda cuda-report gpu-tests
-cuda: $(if $(shell command -v nvcc),,.tools/cuda.stamp)
+cuda: $(if $(NVCC_ON_PATH),,.tools/cuda.stamp)
 	@$(MAKE) lib CUDA=1
 
 cuda-report: cuda
@@ -55,3 +59,8 @@ gpu-bench: $(BUILD)/gpu_bench
 $(BUILD)/gpu_bench: $(GPU_BENCH_OBJECTS) $(CUDA_OBJECTS)
 	$(NVCC) $(NVCCLINK) -o $@ $^
 -include $(GPU_BENCH_OBJECTS:.o=.d)
+
+# Tests, sanitizers and measurements on the card of this machine; GPU_CHECK holds options of the script.
+.PHONY: gpu-check
+gpu-check:
+	python3 scripts/gpu_check.py $(GPU_CHECK)

@@ -3,12 +3,14 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "gpu/allocator.h"
 #include "gpu/device.h"
 #include "gpu/kernels.h"
 
 namespace rkv::gpu {
 namespace {
+
+/// Bytes of an upload that go the way of kernel parameters: nobody waits.
+constexpr size_t kStagedUpload = 16 << 10;
 
 class CudaOps final : public Ops {
  public:
@@ -16,15 +18,21 @@ class CudaOps final : public Ops {
 
   void* allocate(size_t bytes) override {
     launcher_.begin_op();
-    return allocator_.allocate(bytes);
+    return launcher_.allocator().allocate(bytes);
   }
-  void release(void* p, size_t bytes) override { allocator_.release(p, bytes); }
+  void release(void* p, size_t bytes) override { launcher_.allocator().release(p, bytes); }
   void upload(void* device, const void* host, size_t bytes) override {
+    launcher_.begin_op();
+    if (bytes <= kStagedUpload) {
+      const std::span values(static_cast<const uint8_t*>(host), bytes);
+      return gpu::copy(launcher_, device, launcher_.stage(values), bytes);
+    }
     launcher_.flush();
     check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, launcher_.stream()), "copy to the device");
     launcher_.wait();  // the caller may change its memory
   }
   void download(void* host, const void* device, size_t bytes) override {
+    launcher_.begin_op();
     launcher_.flush();
     check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, launcher_.stream()), "copy from the device");
     launcher_.wait();
@@ -34,20 +42,28 @@ class CudaOps final : public Ops {
   Weight place(const Weight& mapped) override {
     launcher_.begin_op();
     std::vector<uint8_t> packed(packed_bytes(mapped));
-    pack_weight(mapped, packed.data());
     Weight weight = mapped;
-    auto* memory = static_cast<uint8_t*>(allocator_.allocate(packed.size()));
-    upload(memory, packed.data(), packed.size());
+    auto* memory = static_cast<uint8_t*>(launcher_.allocator().claim(packed.size()));
     weight.data = memory;
+    try {
+      pack_weight(mapped, packed.data());
+      upload(memory, packed.data(), packed.size());
+    } catch (...) {
+      unplace(weight);
+      throw;
+    }
     return weight;
   }
-  void unplace(const Weight& weight) override {
-    allocator_.release(const_cast<uint8_t*>(weight.data), packed_bytes(weight));
+  void unplace(const Weight& weight) override { cudaFree(const_cast<uint8_t*>(weight.data)); }
+  void wait() override {
+    launcher_.begin_op();
+    launcher_.wait();
   }
   int threads() const override { return launcher_.multiprocessors(); }
 
   void begin_step(bool repeatable) override {
     launcher_.begin_op();
+    launcher_.allocator().hold_reserve();
     launcher_.begin_step(repeatable);
   }
   void begin_stage(Stage stage) override { launcher_.begin_stage(stage); }
@@ -113,14 +129,16 @@ class CudaOps final : public Ops {
   void quantise(std::span<const QuantHead>, int, DType) override { absent("quantise"); }
 
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
+    launcher_.begin_op();
     gpu::sample(launcher_, sample_scratch_, requests, vocab_size, tokens);
   }
 
  private:
   Launcher launcher_;
-  Allocator allocator_;
   // An op's scratch is its own: recorded work of one op must not find what a later one has left there.
-  Scratch linear_scratch_, select_scratch_, attend_scratch_, vote_scratch_, sample_scratch_;
+  Scratch linear_scratch_{launcher_.allocator()}, select_scratch_{launcher_.allocator()},
+      attend_scratch_{launcher_.allocator()}, vote_scratch_{launcher_.allocator()},
+      sample_scratch_{launcher_.allocator()};
 };
 
 }  // namespace

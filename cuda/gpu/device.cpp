@@ -49,6 +49,7 @@ void describe(int index, rkv_device_desc* out) {
   cudaDeviceProp properties;
   if (const cudaError_t error = cudaGetDeviceProperties(&properties, index); error != cudaSuccess) {
     std::snprintf(out->detail, sizeof out->detail, "the device cannot be described: %s", cudaGetErrorString(error));
+    cudaGetLastError();
     return;
   }
   std::snprintf(out->name, sizeof out->name, "%.127s", properties.name);
@@ -64,7 +65,10 @@ void describe(int index, rkv_device_desc* out) {
   cudaError_t error = cudaSetDevice(index);
   if (error == cudaSuccess) error = cudaMemGetInfo(&free_bytes, &total);
   if (error != cudaSuccess) {
-    std::snprintf(out->detail, sizeof out->detail, "the device cannot be used: %s", cudaGetErrorString(error));
+    // A device that is full has no room for what CUDA itself needs.
+    const char* reason = error == cudaErrorMemoryAllocation ? "too little memory is free" : cudaGetErrorString(error);
+    std::snprintf(out->detail, sizeof out->detail, "the device cannot be used: %s", reason);
+    cudaGetLastError();
     return;
   }
   out->memory_free = static_cast<int64_t>(free_bytes);

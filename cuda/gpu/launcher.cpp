@@ -15,6 +15,14 @@ bool same_work(const Work& a, const Work& b) {
          same(a.block, b.block);
 }
 
+/// Of work with a graph. A device that has no memory for the graph itself runs the step kernel by kernel.
+/// @throws Failure RKV_E_DEVICE for any other error.
+bool had_memory(cudaError_t error, const char* what) {
+  if (error != cudaErrorMemoryAllocation) return check(error, what), true;
+  cudaGetLastError();  // handled
+  return false;
+}
+
 }  // namespace
 
 Launcher::Launcher(int device) : device_(device) {
@@ -67,8 +75,10 @@ void Launcher::flush() {
   if (repeatable_ && as_before && graph_ == nullptr) capture();  // it came twice: it will come again
   if (repeatable_ && graph_ != nullptr) {
     clock_.mark(Stage::kLinear, stream_);
-    check(cudaGraphLaunch(graph_, stream_), "replay a decode step");
-    replays_++, replayed_ = true;
+    replayed_ = had_memory(cudaGraphLaunch(graph_, stream_), "replay a decode step");
+  }
+  if (replayed_) {
+    replays_++;
   } else {
     start_all();
   }
@@ -99,7 +109,7 @@ void Launcher::capture() {
   const cudaError_t error = cudaGraphInstantiate(&graph_, graph, 0);
   cudaGraphDestroy(graph);
   if (error != cudaSuccess) graph_ = nullptr;
-  check(error, "instantiate a decode step");
+  had_memory(error, "instantiate a decode step");
 }
 
 void Launcher::drop_graph() {

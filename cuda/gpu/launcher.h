@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "gpu/errors.h"
+#include "gpu/allocator.h"
 #include "gpu/stage_clock.h"
 #include "gpu/staging.h"
 
@@ -35,6 +35,8 @@ class Launcher {
 
   int multiprocessors() const { return multiprocessors_; }
   cudaStream_t stream() const { return stream_; }
+  /// Memory for work in this stream.
+  Allocator& allocator() { return allocator_; }
 
   /// kernel(params) after everything before. Grid, block and shared memory in the units of a CUDA launch.
   template <class P>
@@ -84,7 +86,8 @@ class Launcher {
   const int device_;
   int multiprocessors_ = 0;
   cudaStream_t stream_ = nullptr;
-  Staging staging_;
+  Allocator allocator_;
+  Staging staging_{allocator_};
   bool in_step_ = false, repeatable_ = false;
   bool flushed_ = false, replayed_ = false;  // this step
   struct StageStart {

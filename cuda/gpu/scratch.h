@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "gpu/errors.h"
+#include "gpu/allocator.h"
 
 namespace rkv::gpu {
 
@@ -12,7 +12,7 @@ namespace rkv::gpu {
 /// it doubles when it grows, so what lies idle is less than what is used.
 class Scratch {
  public:
-  Scratch() = default;
+  explicit Scratch(Allocator& allocator) : allocator_(allocator) {}
   ~Scratch() {
     for (void* block : blocks_) cudaFree(block);
   }
@@ -24,9 +24,8 @@ class Scratch {
   T* get(size_t count) {
     if (count * sizeof(T) > bytes_) {
       const size_t wanted = std::max(count * sizeof(T), 2 * bytes_);
-      void* block = nullptr;
-      check(cudaMalloc(&block, wanted), "allocate device memory");
-      blocks_.push_back(block);
+      blocks_.reserve(blocks_.size() + 1);
+      blocks_.push_back(allocator_.claim(wanted));
       bytes_ = wanted;
     }
     return static_cast<T*>(blocks_.empty() ? nullptr : blocks_.back());
@@ -34,6 +33,7 @@ class Scratch {
   size_t bytes() const { return bytes_; }
 
  private:
+  Allocator& allocator_;
   std::vector<void*> blocks_;
   size_t bytes_ = 0;
 };

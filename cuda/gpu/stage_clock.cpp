@@ -8,8 +8,9 @@ StageClock::~StageClock() {
 
 void StageClock::mark(Stage stage, cudaStream_t stream) {
   if (n_marks_ == marks_.size()) {
-    marks_.push_back({nullptr, stage});
-    check(cudaEventCreate(&marks_.back().event), "create an event");
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreate(&event), "create an event");
+    marks_.push_back({event, stage});
   }
   marks_[n_marks_].stage = stage;
   check(cudaEventRecord(marks_[n_marks_].event, stream), "record an event");

@@ -25,11 +25,14 @@ Staging::Chunk& Staging::chunk_for(size_t bytes) {
     if (chunks_[current_].capacity - chunks_[current_].used >= bytes) return chunks_[current_];
   }
   const size_t capacity = std::max(kChunkBytes, bytes);
+  chunks_.reserve(chunks_.size() + 1);
   Chunk chunk = {nullptr, nullptr, capacity, 0, 0};
   check(cudaMallocHost(&chunk.host, capacity), "allocate pinned memory");
-  if (const cudaError_t error = cudaMalloc(&chunk.device, capacity); error != cudaSuccess) {
+  try {
+    chunk.device = static_cast<uint8_t*>(allocator_.claim(capacity));
+  } catch (...) {
     cudaFreeHost(chunk.host);
-    check(error, "allocate device memory");
+    throw;
   }
   chunks_.push_back(chunk);
   return chunks_.back();

@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "gpu/errors.h"
+#include "gpu/allocator.h"
 
 namespace rkv::gpu {
 
 /// Addresses stay valid until reset(): when a chunk is full another one is added, none is moved.
 class Staging {
  public:
-  Staging() = default;
+  explicit Staging(Allocator& allocator) : allocator_(allocator) {}
   ~Staging();
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
@@ -30,6 +30,7 @@ class Staging {
   };
   Chunk& chunk_for(size_t bytes);
 
+  Allocator& allocator_;
   std::vector<Chunk> chunks_;
   size_t current_ = 0;
 };

@@ -2,6 +2,8 @@ import { statfs } from "node:fs/promises";
 import { RunError } from "../error.ts";
 import { cacheFolder, listModels, modelsFolder } from "../model/store.ts";
 import { ABI_VERSION, type Device, Library, libraryPath } from "../native/library.ts";
+import { deviceName } from "./device.ts";
+import { formatSize } from "./size.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -43,15 +45,23 @@ export function checkNative(path: string = libraryPath()): Finding[] {
   }
 }
 
-function describeDevice({ kind, usable, name, arch, threads, memoryTotal, memoryFree, detail }: Device): Finding {
-  if (!usable) {
-    const advice = kind === "cpu" ? { advice: "A CPU with AVX2 is needed" } : {};
-    return { name: kind, state: kind === "cpu" ? "broken" : "note", found: detail, ...advice };
-  }
+/** One device: what it is and has, or why it cannot be used. A machine without CUDA is not broken. */
+export function describeDevice(device: Device): Finding {
+  const { kind, usable, arch, threads, memoryTotal, memoryFree, detail } = device;
+  const name = arch === "" ? kind : deviceName(device);
+  if (!usable && kind === "cpu") return { name, state: "broken", found: detail, advice: "A CPU with AVX2 is needed" };
+  // A device that was seen but cannot be used is named; without a driver there is none to name.
+  if (!usable) return { name, state: "note", found: arch === "" ? detail : `${device.name}: ${arch}: ${detail}` };
   const units = kind === "cpu" ? "threads" : "multiprocessors";
-  const memory = `${gib(memoryFree)} of ${gib(memoryTotal)} free`;
-  return { name: kind, state: "ok", found: `${name}: ${arch}, ${threads} ${units}, ${memory}` };
+  const memory = `${formatSize(memoryFree)} of ${formatSize(memoryTotal)} free`;
+  const found = `${device.name}: ${arch}, ${threads} ${units}, ${memory}`;
+  if (kind === "cpu" || memoryFree >= LITTLE_CUDA_MEMORY) return { name, state: "ok", found };
+  const advice = "Too little memory is free for most models: end other programs on this device";
+  return { name, state: "note", found, advice };
 }
+
+/** Bytes of a small model and its cache. */
+const LITTLE_CUDA_MEMORY = 2 ** 30;
 
 async function checkModels(): Promise<Finding> {
   const folder = modelsFolder();
@@ -73,7 +83,7 @@ async function checkDisk(): Promise<Finding[]> {
   } catch {
     return [];
   }
-  const found = `${gib(free)} free in ${folder}`;
+  const found = `${formatSize(free)} free in ${folder}`;
   if (free >= ROOM_FOR_A_MODEL) return [{ name: "disk", state: "ok", found }];
   return [{
     name: "disk",
@@ -85,7 +95,3 @@ async function checkDisk(): Promise<Finding[]> {
 
 /** Bytes of an 8B model with 4-bit weights. */
 const ROOM_FOR_A_MODEL = 5 * 2 ** 30;
-
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-}

@@ -59,22 +59,30 @@ export class Library {
     return new Library(path, Deno.dlopen(path, symbols));
   }
 
-  /** Every device that the library knows, usable or not; the first is the CPU. */
+  /** Devices that the library knows, usable or not. */
+  get deviceCount(): number {
+    return this.symbols.rkv_device_count();
+  }
+
+  /** What a device is and has free now; the first is the CPU. A CUDA device is started for it, which takes memory. */
+  device(index: number): Device {
+    const desc = DEVICE_DESC.alloc();
+    const err = ERROR.alloc();
+    check(this.symbols.rkv_device_info(index, desc, err), err, `describe device ${index}`);
+    const { kind, usable, memory_total, memory_free, ...rest } = DEVICE_DESC.unpack(desc);
+    return {
+      index,
+      kind: kind === 0 ? "cpu" : "cuda",
+      usable: usable !== 0,
+      memoryTotal: memory_total,
+      memoryFree: memory_free,
+      ...rest,
+    };
+  }
+
+  /** Every device. */
   devices(): Device[] {
-    return Array.from({ length: this.symbols.rkv_device_count() }, (_, index) => {
-      const desc = DEVICE_DESC.alloc();
-      const err = ERROR.alloc();
-      check(this.symbols.rkv_device_info(index, desc, err), err, `describe device ${index}`);
-      const { kind, usable, memory_total, memory_free, ...rest } = DEVICE_DESC.unpack(desc);
-      return {
-        index,
-        kind: kind === 0 ? "cpu" : "cuda",
-        usable: usable !== 0,
-        memoryTotal: memory_total,
-        memoryFree: memory_free,
-        ...rest,
-      };
-    });
+    return Array.from({ length: this.deviceCount }, (_, index) => this.device(index));
   }
 
   /**

@@ -167,7 +167,7 @@ GPU_TEST("time is counted for the stages that a step had") {
 }
 
 GPU_TEST("memory that the device does not have is RKV_E_MEMORY, and nothing is lost") {
-  gpu::Scratch own;
+  gpu::Scratch own(launcher().allocator());
   float* memory = own.get<float>(10);
   check_fails(
       RKV_E_MEMORY, [&] { own.get<float>(size_t{1} << 60); }, "an exabyte");
@@ -201,6 +201,28 @@ GPU_TEST("a launch that fails in a step is RKV_E_DEVICE, and the next step works
   }
 }
 
+GPU_TEST("a step for whose graph there is no memory runs without one") {
+  int without_graph = 0;
+  for (int n = 1;; n++) {  // the n-th call of a step that would be captured fails
+    const AddAndCopy ops;
+    ops.step();
+    const int64_t before = launcher().replays();
+    rkv_emu_fail_call(n, cudaErrorMemoryAllocation);
+    bool ran = true;
+    try {
+      ops.step();
+    } catch (const Failure&) {  // of a call that is not about the graph
+      launcher().abandon_step();
+      ran = false;
+    }
+    if (rkv_emu_fail_call(0, cudaSuccess) != 0) break;
+    if (!ran) continue;
+    ops.check_sum(3, "x after two steps");
+    without_graph += launcher().replays() == before;
+  }
+  check_equal(without_graph, 2, "steps whose graph could not be instantiated, or launched");
+}
+
 GPU_TEST("staging that finds no memory is RKV_E_MEMORY, in a step and outside") {
   const std::vector<float> large(4 << 20, 1.0f);
   for (const bool in_step : {false, true}) {
@@ -208,9 +230,10 @@ GPU_TEST("staging that finds no memory is RKV_E_MEMORY, in a step and outside") 
     const DeviceArray<float> x(std::vector<float>(kCount, 1.0f));
     if (in_step) own.begin_step(true);
     gpu::add(own, x.data(), x.data(), kCount);
-    rkv_emu_fail_malloc(1, cudaErrorMemoryAllocation);
+    rkv_emu_limit_memory(1);
     check_fails(
         RKV_E_MEMORY, [&] { own.stage(std::span(large)); }, "stage");
+    rkv_emu_limit_memory(0);
     if (in_step) own.abandon_step();
     gpu::add(own, x.data(), x.data(), kCount);
     own.wait();

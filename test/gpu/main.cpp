@@ -65,7 +65,7 @@ gpu::Launcher& launcher() {
 }
 
 gpu::Scratch& scratch() {
-  if (shared_scratch == nullptr) shared_scratch = std::make_unique<gpu::Scratch>();
+  if (shared_scratch == nullptr) shared_scratch = std::make_unique<gpu::Scratch>(launcher().allocator());
   return *shared_scratch;
 }
 

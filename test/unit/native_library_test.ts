@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { chooseDevice } from "../../lib/engine/device.ts";
 import { checkNative } from "../../lib/engine/diagnosis.ts";
-import { RunError, UsageError } from "../../lib/error.ts";
-import { ABI_VERSION, type Device, Library } from "../../lib/native/library.ts";
+import { RunError } from "../../lib/error.ts";
+import { ABI_VERSION, Library } from "../../lib/native/library.ts";
 
 Deno.test("Library.open() says what to do when the file is missing", () => {
   assert.throws(
@@ -64,46 +63,3 @@ Deno.test("bandwidth() refuses a device that does not exist", async () => {
     message: /^Cannot measure the bandwidth of device 99: /,
   });
 });
-
-const cpu: Device = {
-  index: 0,
-  kind: "cpu",
-  usable: true,
-  threads: 2,
-  memoryTotal: 2,
-  memoryFree: 1,
-  name: "c",
-  arch: "a",
-  detail: "",
-};
-const card = (index: number, usable: boolean): Device => ({
-  ...cpu,
-  index,
-  kind: "cuda",
-  usable,
-  detail: usable ? "" : "no driver",
-});
-
-Deno.test("chooseDevice() takes the first usable card for auto, else the CPU", () => {
-  assert.equal(chooseDevice([cpu, card(1, false), card(2, true)], "auto").index, 2);
-  assert.equal(chooseDevice([cpu, card(1, false)], "auto").index, 0);
-  assert.equal(chooseDevice([cpu, card(1, true), card(2, true)], "cuda:1").index, 2);
-  assert.equal(chooseDevice([cpu, card(1, true)], "cpu").index, 0);
-});
-
-Deno.test("chooseDevice() says why a card cannot be used", () => {
-  assert.throws(
-    () => chooseDevice([cpu, card(1, false)], "cuda"),
-    new RunError('Cannot use device "cuda": no driver: pass --device cpu'),
-  );
-  assert.throws(() => chooseDevice([cpu], "cuda:3"), new RunError('Cannot use device "cuda:3": found 0 CUDA devices'));
-});
-
-for (const name of ["gpu", "cpu:0", "cuda:", "cuda:x", "CUDA", ""]) {
-  Deno.test(`chooseDevice() refuses the name "${name}"`, () => {
-    assert.throws(
-      () => chooseDevice([cpu], name),
-      new UsageError(`Cannot use device "${name}": expected auto, cpu, cuda or cuda:<number>`),
-    );
-  });
-}

@@ -44,11 +44,14 @@ rkv_model_config shape_of(const std::string& name) {
   if (name == "llama-8b") {
     c.n_layers = 32, c.dim = 4096, c.hidden_dim = 14336, c.n_heads = 32, c.n_kv_heads = 8, c.head_dim = 128;
     c.vocab_size = 128256, c.max_context = 131072;
+  } else if (name == "narrow") {  // the heads of llama-8b; the CPU can follow it over some thousand tokens
+    c.n_layers = 2, c.dim = 1024, c.hidden_dim = 2048, c.n_heads = 8, c.n_kv_heads = 2, c.head_dim = 128;
+    c.vocab_size = 1024, c.max_context = 8192;
   } else if (name == "tiny") {
     c.n_layers = 2, c.dim = 256, c.hidden_dim = 512, c.n_heads = 4, c.n_kv_heads = 2, c.head_dim = 64;
     c.vocab_size = 512, c.max_context = 4096;
   } else {
-    throw std::runtime_error("Cannot use shape \"" + name + "\": expected llama-8b or tiny");
+    throw std::runtime_error("Cannot use shape \"" + name + "\": expected llama-8b, narrow or tiny");
   }
   c.rope_dims = c.head_dim;
   return c;
@@ -112,8 +115,9 @@ BenchSession BenchSession::fork() const {
   return BenchSession(copy);
 }
 
-void BenchSession::prefill(const std::vector<int32_t>& tokens, const rkv_plan* plan) const {
-  call(rkv_prefill, handle_, tokens.data(), static_cast<int32_t>(tokens.size()), plan, nullptr, nullptr);
+void BenchSession::prefill(const std::vector<int32_t>& tokens, const std::vector<rkv_plan>& plans) const {
+  call(rkv_prefill, handle_, tokens.data(), static_cast<int32_t>(tokens.size()), plans.empty() ? nullptr : plans.data(),
+       static_cast<int32_t>(plans.size()), nullptr, nullptr);
 }
 
 std::vector<float> BenchSession::logits(int vocab_size) const {

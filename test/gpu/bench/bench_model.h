@@ -30,7 +30,7 @@ void call(Fn function, A... arguments) {
   c.check(function(arguments..., c.error()));
 }
 
-/// "llama-8b": the shape of Llama-3.1-8B. "tiny": a model for tests.
+/// "llama-8b": the shape of Llama-3.1-8B. "narrow": a slice of it. "tiny": a model for tests.
 /// @throws std::runtime_error for other names.
 rkv_model_config shape_of(const std::string& name);
 
@@ -66,9 +66,11 @@ class BenchSession {
 
   uint64_t handle() const { return handle_; }
   BenchSession fork() const;
-  /// `plan` may be NULL.
-  void prefill(const std::vector<int32_t>& tokens, const rkv_plan* plan) const;
-  void compress(const rkv_plan& plan) const { call(rkv_compress, handle_, &plan, nullptr); }
+  /// Without plans the full cache is kept.
+  void prefill(const std::vector<int32_t>& tokens, const std::vector<rkv_plan>& plans) const;
+  void compress(const std::vector<rkv_plan>& plans) const {
+    call(rkv_compress, handle_, plans.data(), static_cast<int32_t>(plans.size()), nullptr);
+  }
   std::vector<float> logits(int vocab_size) const;
   rkv_session_stats stats() const;
 

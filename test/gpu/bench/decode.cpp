@@ -4,9 +4,9 @@
 // of a batch must not share K and V, or the L2 cache would serve all but the first: compression copies what it keeps,
 // and a plan that keeps all of it is made to drop one token, so that it copies as well.
 #include <algorithm>
-#include <chrono>
 
 #include "bench_model.h"
+#include "clock.h"
 #include "parts.h"
 #include "plan_table.h"
 #include "record.h"
@@ -15,15 +15,14 @@ namespace rkv::bench {
 namespace {
 
 constexpr int kWarmUp = 4;
+/// A context of twice the length takes up to this many times as long as the one before: prefill grows with the square.
+constexpr double kNextContext = 4;
 
-using Clock = std::chrono::steady_clock;
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-rkv_plan with_own_memory(rkv_plan plan, int context) {
-  if (plan.evict == RKV_EVICT_NONE) plan.evict = RKV_EVICT_RECENT, plan.keep = context - 1;
-  return plan;
+std::vector<rkv_plan> with_own_memory(std::vector<rkv_plan> plans, int context) {
+  for (rkv_plan& plan : plans) {
+    if (plan.evict == RKV_EVICT_NONE) plan.evict = RKV_EVICT_RECENT, plan.keep = context - 1;
+  }
+  return plans;
 }
 
 /// Greedy steps of all sessions together. @return ms of each, those of the warm-up left out.
@@ -62,10 +61,14 @@ class DecodeBench {
     base_.prefill(random_tokens(n, model_.config().vocab_size, static_cast<uint32_t>(length)), nullptr);
   }
 
-  void measure(const PlanRow& row, int batch) {
+  void leave_out(int context) const {
+    Record("decode").add("weights", weights_).add("context", context).add("left_out", "no time was left").print();
+  }
+
+  void measure(const PlanRow& row, int batch, int round) {
     Record record("decode");
     record.add("weights", weights_).add("context", row.context).add("method", row.method).add("budget", row.budget);
-    record.add("batch", batch);
+    record.add("batch", batch).add("round", round);
     try {
       measure_into(record, row, batch);
     } catch (const Failure& failure) {
@@ -78,10 +81,10 @@ class DecodeBench {
  private:
   void measure_into(Record& record, const PlanRow& row, int batch) {
     std::vector<BenchSession> sessions;
-    const rkv_plan plan = with_own_memory(row.plan, row.context);
+    const std::vector<rkv_plan> plans = with_own_memory(row.plans, row.context);
     for (int i = 0; i < batch; i++) {
       sessions.push_back(base_.fork());
-      sessions.back().compress(plan);
+      sessions.back().compress(plans);
     }
     const rkv_session_stats before = sessions[0].stats();
     const std::vector<double> ms = decode(sessions, steps_);
@@ -112,47 +115,24 @@ void run_decode(const Options& options) {
   const std::vector<PlanRow> rows =
       read_plans(options.text("plans", "scripts/gpu_check/plans.csv"), options.text("shape", "llama-8b"));
   const std::vector<std::string> methods = options.list("methods", "full,rocketkv");
+  const std::vector<int> batches = options.numbers("batches", "1,4");
   DecodeBench bench(options, options.text("weights", "bf16"));
-  for (const int context : options.numbers("contexts", "4096,8192,16384,32768,65536,131072")) {
-    bench.extend(context);
-    for (const PlanRow& row : plans_for(rows, context)) {
-      if (std::find(methods.begin(), methods.end(), row.method) == methods.end()) continue;
-      for (const int batch : options.numbers("batches", "1,4")) bench.measure(row, batch);
+  double last_ms = 0;  // of a context
+  for (const int context : options.numbers("contexts", "2048,4096,6144,8192,16384,32768,65536,131072")) {
+    if (!options.time_for(kNextContext * last_ms)) {
+      bench.leave_out(context);
+      continue;
     }
-  }
-}
-
-void run_prefill(const Options& options) {
-  const std::string shape = options.text("shape", "llama-8b");
-  const std::vector<PlanRow> rows = read_plans(options.text("plans", "scripts/gpu_check/plans.csv"), shape);
-  const std::string weights = options.text("weights", "bf16");
-  const BenchModel model(shape_of(shape), dtype_of(weights), options.number("device", 1), options.text("folder", "."));
-  for (const int context : options.numbers("contexts", "2048,8192,32768")) {
-    for (const PlanRow& row : plans_for(rows, context)) {
-      if (row.method != "full" && row.method != "rocketkv") continue;
-      if (row.budget != 0 && row.budget != options.number("budget", 512)) continue;
-      for (int round = 0; round < options.number("rounds", 2); round++) {  // the first one of a length warms up
-        const BenchSession session(model, RKV_BF16, false);
-        call(rkv_model_reset_peak, model.handle());
-        const Clock::time_point start = Clock::now();
-        session.prefill(random_tokens(context, model.config().vocab_size, 1), &row.plan);
-        session.logits(model.config().vocab_size);
-        const double ms = ms_since(start);
-        const rkv_model_usage usage = model.usage();
-        Record("prefill")
-            .add("weights", weights)
-            .add("context", context)
-            .add("method", row.method)
-            .add("budget", row.budget)
-            .add("round", round)
-            .add("ms", ms)
-            .add("tokens_per_s", context / ms * 1e3)
-            .add("compress_ms", static_cast<double>(session.stats().compress_ns) / 1e6)
-            .add("kv_bytes_peak", usage.kv_bytes_peak)
-            .add("work_bytes_peak", usage.work_bytes_peak)
-            .print();
+    const Clock::time_point start = Clock::now();
+    bench.extend(context);
+    // A slow change of the clocks then touches all methods alike.
+    for (int round = 0; round < options.number("rounds", 2); round++) {
+      for (const PlanRow& row : plans_for(rows, context)) {
+        if (std::find(methods.begin(), methods.end(), row.method) == methods.end()) continue;
+        for (const int batch : batches) bench.measure(row, batch, round);
       }
     }
+    last_ms = ms_since(start);
   }
 }
 

@@ -1,4 +1,5 @@
 // Attention, selection and compression alone, on the heads of one layer after another.
+#include "bench_caches.h"
 #include "op_bench.h"
 #include "parts.h"
 #include "plan_table.h"
@@ -6,47 +7,6 @@
 
 namespace rkv::bench {
 namespace {
-
-/// bf16 caches of `layers` layers, `n` tokens in every KV head, each in one run.
-class Caches {
- public:
-  Caches(const OpBench& bench, int n, int layers)
-      : n_(n),
-        heads_per_layer_(bench.config.n_kv_heads),
-        d_(bench.config.head_dim),
-        k_(bench.blocks(RKV_BF16, bytes(layers))),
-        v_(bench.blocks(RKV_BF16, bytes(layers))),
-        position_(bench.positions(n)) {
-    for (int i = 0; i < layers * heads_per_layer_; i++) {
-      const size_t at = static_cast<size_t>(i) * static_cast<size_t>(n) * static_cast<size_t>(d_);
-      runs_.push_back({k_.as<uint16_t>() + at, v_.as<uint16_t>() + at, position_.as<int32_t>(), n});
-    }
-    for (const Run& run : runs_) heads_.push_back({&run, 1, n, nullptr, 0});
-  }
-
-  /// As many layers as no cache of the device can hold.
-  static int layers_for(const rkv_model_config& c, int n) {
-    const int64_t layer_bytes = int64_t{4} * n * c.n_kv_heads * c.head_dim;
-    return static_cast<int>(std::clamp<int64_t>(kUncachedBytes / layer_bytes, 1, 32));
-  }
-
-  std::span<const HeadCache> layer(int l) const {
-    const auto heads = static_cast<size_t>(heads_per_layer_);
-    return std::span(heads_).subspan(static_cast<size_t>(l) * heads, heads);
-  }
-  int64_t layer_bytes() const { return int64_t{4} * n_ * heads_per_layer_ * d_; }  // K and V
-
- private:
-  size_t bytes(int layers) const {
-    return size_t{2} * static_cast<size_t>(layers * heads_per_layer_) * static_cast<size_t>(n_) *
-           static_cast<size_t>(d_);
-  }
-
-  int n_, heads_per_layer_, d_;
-  Buffer k_, v_, position_;
-  std::vector<Run> runs_;
-  std::vector<HeadCache> heads_;
-};
 
 void measure_dense(const OpBench& bench, int n, int layers) {
   const rkv_model_config& c = bench.config;
@@ -56,7 +16,7 @@ void measure_dense(const OpBench& bench, int n, int layers) {
   const Buffer q = bench.floats(head_floats * static_cast<size_t>(c.n_kv_heads));
   const Buffer out(*bench.ops, q.bytes());
   rkv_plan plan = {};
-  const double ms = bench.best_ms(layers, [&](int l) {
+  const double ms = bench.median_ms(layers, [&](int l) {
     std::vector<DecodeHead> heads;
     for (const HeadCache& cache : caches.layer(l)) {
       DecodeHead head = {};
@@ -78,10 +38,10 @@ void measure_dense(const OpBench& bench, int n, int layers) {
 /// A layer's step after RocketKV's eviction: bounds, selection, attention over what was selected.
 void measure_plan(const OpBench& bench, const PlanRow& row) {
   const rkv_model_config& c = bench.config;
-  const rkv_plan& plan = row.plan;
+  const rkv_plan& plan = row.plans.front();
   const int n = plan.evict == RKV_EVICT_NONE ? row.context : plan.keep, group = c.n_heads / c.n_kv_heads;
   if (plan.select != RKV_SELECT_PAGES || n <= plan.top_k) return;
-  const int layers = Caches::layers_for(c, n);
+  const int layers = Caches::layers_for(bench, n);
   const Caches caches(bench, n, layers);
   const int pitch = ((n + plan.page_size - 1) / plan.page_size + 15) / 16 * 16;
   const size_t head_bounds = size_t{4} * static_cast<size_t>(c.head_dim) * static_cast<size_t>(pitch);
@@ -111,11 +71,11 @@ void measure_plan(const OpBench& bench, const PlanRow& row) {
     const auto size = static_cast<size_t>(c.n_kv_heads);
     return std::span(heads).subspan(static_cast<size_t>(l) * size, size);
   };
-  const double bounds_ms = bench.best_ms(1, [&](int) { bench.ops->build_bounds(pages, c.head_dim); }) / layers;
+  const double bounds_ms = bench.median_ms(1, [&](int) { bench.ops->build_bounds(pages, c.head_dim); }) / layers;
   const double select_ms =
-      bench.best_ms(layers, [&](int l) { bench.ops->select(layer(l), group, c.head_dim, RKV_BF16); }) / layers;
+      bench.median_ms(layers, [&](int l) { bench.ops->select(layer(l), group, c.head_dim, RKV_BF16); }) / layers;
   const double attend_ms =
-      bench.best_ms(layers, [&](int l) { bench.ops->attend(layer(l), group, c.head_dim, RKV_BF16); }) / layers;
+      bench.median_ms(layers, [&](int l) { bench.ops->attend(layer(l), group, c.head_dim, RKV_BF16); }) / layers;
   const auto heads_read = static_cast<double>(c.n_kv_heads);
   Record("select_attend")
       .add("context", row.context)
@@ -136,7 +96,7 @@ void measure_prefill(const OpBench& bench, int n, int chunk) {
   const Caches caches(bench, n, 1);
   const Buffer q = bench.floats(static_cast<size_t>(chunk) * static_cast<size_t>(c.n_heads * c.head_dim));
   const Buffer out(*bench.ops, q.bytes());
-  const double ms = bench.best_ms(1, [&](int) {
+  const double ms = bench.median_ms(1, [&](int) {
     bench.ops->attend_prefill(q.as<float>(), chunk, caches.layer(0), c.n_heads / c.n_kv_heads, c.head_dim, RKV_BF16, 0,
                               out.as<float>());
   });
@@ -152,7 +112,7 @@ void measure_prefill(const OpBench& bench, int n, int chunk) {
 /// SnapKV's vote over a prompt, the choice of what to keep, and its copy.
 void measure_eviction(const OpBench& bench, const PlanRow& row) {
   const rkv_model_config& c = bench.config;
-  const rkv_plan& plan = row.plan;
+  const rkv_plan& plan = row.plans.front();
   if (plan.evict != RKV_EVICT_SCORE) return;
   const int n = row.context, rest = n - plan.window, keep = plan.keep - plan.window;
   const int group = c.n_heads / c.n_kv_heads, row_floats = c.n_heads * c.head_dim;
@@ -174,9 +134,9 @@ void measure_eviction(const OpBench& bench, const PlanRow& row) {
     keepers.push_back({head_score, rest, keep, plan.sinks, plan.pool, plan.pool_width, false,
                        kept.as<int32_t>() + h * static_cast<size_t>(keep)});
   }
-  const double vote_ms = bench.best_ms(1, [&](int) { bench.ops->vote(voters, group, c.head_dim, RKV_BF16); });
-  const double keep_ms = bench.best_ms(1, [&](int) { bench.ops->keep_best(keepers); });
-  const double gather_ms = bench.best_ms(1, [&](int) {
+  const double vote_ms = bench.median_ms(1, [&](int) { bench.ops->vote(voters, group, c.head_dim, RKV_BF16); });
+  const double keep_ms = bench.median_ms(1, [&](int) { bench.ops->keep_best(keepers); });
+  const double gather_ms = bench.median_ms(1, [&](int) {
     for (size_t h = 0; h < n_heads; h++) {
       bench.ops->gather(caches.layer(0)[h], keepers[h].kept, keep, c.head_dim, RKV_BF16,
                         k.as<uint8_t>() + h * kept_bytes, v.as<uint8_t>() + h * kept_bytes,
@@ -200,7 +160,7 @@ void run_attention(const Options& options) {
   const std::vector<PlanRow> rows =
       read_plans(options.text("plans", "scripts/gpu_check/plans.csv"), options.text("shape", "llama-8b"));
   const std::vector<int> contexts = options.numbers("contexts", "4096,32768,131072");
-  for (const int n : contexts) measure_dense(bench, n, Caches::layers_for(bench.config, n));
+  for (const int n : contexts) measure_dense(bench, n, Caches::layers_for(bench, n));
   for (const int n : contexts) {
     for (const PlanRow& row : plans_for(rows, n)) {
       measure_plan(bench, row);

@@ -13,25 +13,27 @@
 
 namespace rkv::bench {
 
-/// What no cache of a device holds: arrays that a benchmark reads once are together at least this large.
-constexpr int64_t kUncachedBytes = 256 << 20;
-
 class OpBench {
  public:
   explicit OpBench(const Options& options)
-      : config(shape_of(options.text("shape", "llama-8b"))), ops(make_ops(options.number("device", 1), config)) {}
+      : config(shape_of(options.text("shape", "llama-8b"))),
+        ops(make_ops(options.number("device", 1), config)),
+        uncached_bytes(int64_t{options.number("uncached_mib", 256)} << 20),
+        rounds_(options.number("rounds", 7)) {}
 
-  /// Device time of fn(0) ... fn(repeat - 1) together, in ms: the best of some steps, the later ones replayed.
+  /// Device time of fn(0) ... fn(repeat - 1) together, in ms: the median of some steps that are replayed as graphs. Two
+  /// come before them, one that runs as it is recorded and one that makes the graph.
   template <class Fn>
-  double best_ms(int repeat, Fn&& fn) const {
-    double best = 1e30;
-    for (int round = 0; round < 5; round++) {
+  double median_ms(int repeat, Fn&& fn) const {
+    std::vector<double> ms;
+    for (int round = -2; round < rounds_; round++) {
       ops->begin_step(true);
       for (int i = 0; i < repeat; i++) fn(i);
       const StageTimes times = ops->end_step();
-      best = std::min(best, static_cast<double>(times.linear_ns) / 1e6);
+      if (round >= 0) ms.push_back(static_cast<double>(times.linear_ns) / 1e6);
     }
-    return best;
+    std::sort(ms.begin(), ms.end());
+    return ms[ms.size() / 2];
   }
 
   Buffer floats(size_t count) const { return filled(random_blocks(RKV_F32, kPiece, 1), count * sizeof(float)); }
@@ -46,6 +48,8 @@ class OpBench {
 
   const rkv_model_config config;
   const std::unique_ptr<Ops> ops;
+  /// What no cache of the device holds: arrays that are read once in a step are together at least this large.
+  const int64_t uncached_bytes;
 
  private:
   static constexpr size_t kPiece = 4 << 20;
@@ -57,6 +61,8 @@ class OpBench {
     }
     return out;
   }
+
+  const int rounds_;
 };
 
 }  // namespace rkv::bench

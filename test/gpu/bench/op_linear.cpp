@@ -9,11 +9,11 @@ namespace {
 /// Enough copies of one matrix that none is found in a cache.
 class Weights {
  public:
-  Weights(Ops& ops, DType dtype, int rows, int cols) : ops_(ops) {
+  Weights(const OpBench& bench, DType dtype, int rows, int cols) : ops_(*bench.ops) {
     const int64_t bytes = row_bytes(dtype, cols) * rows;
     host_ = random_blocks(dtype, static_cast<size_t>(bytes), 0.02f);
-    for (int64_t total = 0; total < kUncachedBytes; total += bytes) {
-      placed_.push_back(ops.place({dtype, rows, cols, host_.data()}));
+    for (int64_t total = 0; total < bench.uncached_bytes; total += bytes) {
+      placed_.push_back(ops_.place({dtype, rows, cols, host_.data()}));
     }
   }
   ~Weights() {
@@ -35,7 +35,7 @@ void measure(const OpBench& bench, const std::string& type, const Weights& weigh
   const Weight& first = weights[0];
   const Buffer x = bench.floats(static_cast<size_t>(n) * static_cast<size_t>(first.cols));
   const Buffer y(*bench.ops, sizeof(float) * static_cast<size_t>(n) * static_cast<size_t>(first.rows));
-  const double ms = bench.best_ms(weights.count(), [&](int i) {
+  const double ms = bench.median_ms(weights.count(), [&](int i) {
     const Projection projection = {&weights[i], nullptr, y.as<float>()};
     bench.ops->linear(x.as<float>(), n, std::span(&projection, 1), use);
   }) / weights.count();
@@ -60,7 +60,7 @@ void run_linear(const Options& options) {
   const int shapes[][2] = {{c.n_heads * c.head_dim, c.dim}, {c.hidden_dim, c.dim}, {c.dim, c.hidden_dim}};
   for (const std::string& type : options.list("weights", "bf16,q8_0,q4_0,q4_k,q6_k")) {
     for (const auto& [rows, cols] : shapes) {
-      const Weights weights(*bench.ops, dtype_of(type), rows, cols);
+      const Weights weights(bench, dtype_of(type), rows, cols);
       for (const int n : options.numbers("decode", "1,4,16")) measure(bench, type, weights, n, LinearUse::kDecode);
       for (const int n : options.numbers("prefill", "2048")) measure(bench, type, weights, n, LinearUse::kPrefill);
     }

@@ -15,7 +15,7 @@ void measure_sample(const OpBench& bench, const char* what, float temperature, i
   const SampleRequest request = {logits.as<float>(), nullptr, 0, 0, &sampler};
   int32_t token;
   const double ms =
-      bench.best_ms(1, [&](int) { bench.ops->sample(std::span(&request, 1), bench.config.vocab_size, &token); });
+      bench.median_ms(1, [&](int) { bench.ops->sample(std::span(&request, 1), bench.config.vocab_size, &token); });
   Record("small").add("op", std::string("sample, ") + what).add("us", ms * 1e3).print();
 }
 
@@ -38,12 +38,12 @@ void run_small(const Options& options) {
     float *a = x.as<float>(), *b = y.as<float>();
     const int64_t dim_floats = int64_t{n} * c.dim, hidden_floats = int64_t{n} * c.hidden_dim;
     record("rms_norm", 8 * dim_floats,
-           bench.best_ms(kRepeat, [&](int) { bench.ops->rms_norm(a, b, c.norm_eps, n, c.dim, a); }));
-    record("add", 12 * dim_floats, bench.best_ms(kRepeat, [&](int) { bench.ops->add(a, b, dim_floats); }));
+           bench.median_ms(kRepeat, [&](int) { bench.ops->rms_norm(a, b, c.norm_eps, n, c.dim, a); }));
+    record("add", 12 * dim_floats, bench.median_ms(kRepeat, [&](int) { bench.ops->add(a, b, dim_floats); }));
     record("silu_mul", 12 * hidden_floats,
-           bench.best_ms(kRepeat, [&](int) { bench.ops->silu_mul(a, b, hidden_floats); }));
+           bench.median_ms(kRepeat, [&](int) { bench.ops->silu_mul(a, b, hidden_floats); }));
     record("copy", 8 * hidden_floats,
-           bench.best_ms(kRepeat, [&](int) { bench.ops->copy(a, b, sizeof(float) * hidden_floats); }));
+           bench.median_ms(kRepeat, [&](int) { bench.ops->copy(a, b, sizeof(float) * hidden_floats); }));
   }
   measure_sample(bench, "greedy", 0, 0, 1);
   measure_sample(bench, "temperature 1", 1, 0, 1);

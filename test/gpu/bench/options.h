@@ -1,7 +1,9 @@
 // name=value arguments of the driver.
 #pragma once
 
+#include <chrono>
 #include <map>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -11,14 +13,20 @@ namespace rkv::bench {
 
 class Options {
  public:
+  /// @throws std::runtime_error for what is not name=value, and for a name that no part has.
   Options(int argc, char** argv, int first) {
+    static const std::set<std::string> known = {
+        "batches", "budget", "chunk",   "contexts", "decode",  "device", "folder",       "log2_mib", "methods",
+        "n",       "plans",  "prefill", "rounds",   "seconds", "shape",  "uncached_mib", "steps",    "weights"};
     for (int i = first; i < argc; i++) {
       const std::string argument = argv[i];
       const size_t equals = argument.find('=');
       if (equals == std::string::npos) {
         throw std::runtime_error("Cannot use an argument: expected name=value, found \"" + argument + "\"");
       }
-      values_[argument.substr(0, equals)] = argument.substr(equals + 1);
+      const std::string name = argument.substr(0, equals);
+      if (known.count(name) == 0) throw std::runtime_error("Cannot use an option: found \"" + name + "\"");
+      values_[name] = argument.substr(equals + 1);
     }
   }
 
@@ -27,6 +35,11 @@ class Options {
     return found == values_.end() ? fallback : found->second;
   }
   int number(const std::string& name, int fallback) const { return std::stoi(text(name, std::to_string(fallback))); }
+  /// Whether work that takes this long would end within seconds=, counted from the start of the driver.
+  bool time_for(double ms) const {
+    const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - start_;
+    return passed.count() + ms <= 1e3 * number("seconds", 3600);
+  }
   /// Words between commas.
   std::vector<std::string> list(const std::string& name, const std::string& fallback) const {
     std::vector<std::string> words;
@@ -41,6 +54,7 @@ class Options {
   }
 
  private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::map<std::string, std::string> values_;
 };
 

@@ -5,7 +5,7 @@
 
 namespace rkv::bench {
 
-/// What the device is, and the read bandwidth of its memory.
+/// What the device is, and the bandwidth of its memory.
 void run_device(const Options& options);
 /// Models of every weight type and plan, on the device against the CPU. @return whether all agree.
 bool run_compare(const Options& options);

@@ -27,16 +27,20 @@ std::vector<PlanRow> read_plans(const std::string& path, const std::string& shap
   std::vector<PlanRow> rows;
   while (std::getline(file, text)) {
     std::istringstream line(text);
-    PlanRow row;
+    PlanRow row = {};
+    rkv_plan plan = {};
     row.shape = next_word(line, path);
     row.context = std::stoi(next_word(line, path));
     row.method = next_word(line, path);
     row.budget = std::stoi(next_word(line, path));
-    row.plan.struct_size = sizeof row.plan;
-    int32_t fields[kFields];  // in the struct's order
+    const int layer = std::stoi(next_word(line, path));  // -1: all of them
+    plan.struct_size = sizeof plan;
+    int32_t fields[kFields];  // in the struct's order, those of f32 by their bits
     for (int32_t& field : fields) field = std::stoi(next_word(line, path));
-    std::memcpy(reinterpret_cast<char*>(&row.plan) + sizeof row.plan.struct_size, fields, sizeof fields);
-    if (row.shape == shape) rows.push_back(row);
+    std::memcpy(reinterpret_cast<char*>(row.plans) + sizeof row.plan.struct_size, fields, sizeof fields);
+    if (row.shape != shape) continue;
+    if (layer <= 0) rows.push_back(row);  // the plans of further layers follow their first one
+    rows.back().plans.push_back(plan);
   }
   return rows;
 }

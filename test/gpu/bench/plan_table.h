@@ -13,7 +13,7 @@ struct PlanRow {
   int context;        // prompt tokens
   std::string method;
   int budget;
-  rkv_plan plan;
+  std::vector<rkv_plan> plans;  // one for all layers, or one for each
 };
 
 /// @throws std::runtime_error for a file that is not such a table.
