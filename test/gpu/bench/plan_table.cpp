@@ -37,7 +37,7 @@ std::vector<PlanRow> read_plans(const std::string& path, const std::string& shap
     plan.struct_size = sizeof plan;
     int32_t fields[kFields];  // in the struct's order, those of f32 by their bits
     for (int32_t& field : fields) field = std::stoi(next_word(line, path));
-    std::memcpy(reinterpret_cast<char*>(row.plans) + sizeof row.plan.struct_size, fields, sizeof fields);
+    std::memcpy(reinterpret_cast<char*>(&plan) + sizeof plan.struct_size, fields, sizeof fields);
     if (row.shape != shape) continue;
     if (layer <= 0) rows.push_back(row);  // the plans of further layers follow their first one
     rows.back().plans.push_back(plan);
