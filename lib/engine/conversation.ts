@@ -1,4 +1,5 @@
 import { RunError } from "../error.ts";
+import { observationsFor } from "../methods/observe.ts";
 import type { ProgressListener } from "../native/progress.ts";
 import { NativeSession, type SessionOptions } from "../native/session.ts";
 import type { ChatMessage, ChatTemplate } from "../text/types.ts";
@@ -31,6 +32,9 @@ export interface ConversationState {
   /** How many of them are in the session's cache. */
   readonly cached: number;
 }
+
+/** More tokens than a conversation will have: every method compresses them. */
+const LONG_HISTORY = 2 ** 24;
 
 const EMPTY: ConversationState = { messages: [], text: "", ids: [], cached: 0 };
 
@@ -84,7 +88,7 @@ export class Conversation implements Disposable {
     if (!this.options.allowLong) checkContext(ids.length, newTokens, this.engine.config.contextLength);
 
     const { plans, patterns } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens);
-    const session = grows ? this.#session! : NativeSession.create(this.engine.model, this.options.session);
+    const session = grows ? this.#session! : this.#newSession();
     try {
       patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
       await session.prefill(ids.slice(grows ? this.#state.cached : 0), {
@@ -136,6 +140,13 @@ export class Conversation implements Disposable {
     if (this.#state.messages.length > 0) return this.#state.messages;
     const { system } = this.options;
     return system === undefined ? [] : [{ role: "system", content: system }];
+  }
+
+  /** A session that observes what later turns need, also while the history still fits the budget. */
+  #newSession(): NativeSession {
+    const { plans } = planFor(this.options.recipe, this.engine.config, LONG_HISTORY, 1);
+    const observe = observationsFor([plans]);
+    return NativeSession.create(this.engine.model, { ...this.options.session, observe });
   }
 
   #replace(session: NativeSession | null): void {

@@ -118,6 +118,7 @@ Deno.test("ReferenceModel.compress() keeps exactly `keep` positions: sinks, the 
   const model = tiny();
   model.prefill(tokens(60, 8));
   model.compress(snapkv({ sinks: 3 }));
+  // Query heads 0 and 2 look at different KV heads.
   const kept = [0, 1].flatMap((layer) => [0, 2].map((head) => model.cached(layer, head)));
   for (const positions of kept) {
     assert.equal(positions.length, 20);
@@ -160,7 +161,8 @@ Deno.test("ReferenceModel lets only the queries of the last prefill call vote", 
 Deno.test("ReferenceModel leaves dense layers alone", () => {
   const model = tiny();
   model.prefill(tokens(60, 13));
-  model.compress([DENSE, snapkv({ select: "pages", pageSize: 2, queryDims: 4, topK: 6 })]);
+  const sparse = snapkv({ select: "pages", pageSize: 2, queryDims: 4, topK: 6 });
+  model.compress([DENSE, ...Array<Plan>(model.config.nLayers - 1).fill(sparse)]);
   model.decode(1);
   assert.equal(model.cached(0, 0).length, 61);
   assert.equal(model.selected(0, 0).length, 61);
