@@ -4,6 +4,7 @@
 #include "api/handles.h"
 #include "core/compress.h"
 #include "core/decode.h"
+#include "core/draw.h"
 #include "core/prefill.h"
 
 using namespace rkv;

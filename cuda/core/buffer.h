@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/ops.h"
 
@@ -43,6 +44,14 @@ class Buffer {
   size_t bytes_ = 0;
   void* data_ = nullptr;
 };
+
+/// A copy of `host` on the device.
+template <class T>
+Buffer upload_copy(Ops& ops, const std::vector<T>& host) {
+  Buffer device(ops, sizeof(T) * host.size());
+  ops.upload(device.as(), host.data(), device.bytes());
+  return device;
+}
 
 using SharedBuffer = std::shared_ptr<const Buffer>;
 

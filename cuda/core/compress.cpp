@@ -42,7 +42,7 @@ void report_cache(const Session& session, rkv_compress_report* report) {
 
 void compress(Session& session, std::span<const rkv_plan> plans, rkv_compress_report* report) {
   if (session.state != SessionState::kPrefilled) fail(RKV_E_STATE, "cannot compress: the session is not prefilled");
-  check_plans(plans, session.model.config);
+  session.check(plans);
   const Stopwatch watch;
   const std::vector<LayerState> before = session.layers;  // shares the blocks; put back if memory runs out half way
   if (report != nullptr) report->bytes_before = session.kv_bytes();

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/clock.h"
 #include "core/decode_heads.h"
+#include "core/draw.h"
 #include "core/failure.h"
 #include "core/forward.h"
 #include "core/prefill.h"
@@ -13,16 +13,6 @@
 
 namespace rkv {
 namespace {
-
-/// Draw a token for every session from its last logits.
-void draw(std::span<Session* const> sessions, const rkv_sampler* samplers, int32_t* tokens) {
-  std::vector<SampleRequest> requests;
-  for (size_t i = 0; i < sessions.size(); i++) {
-    const Session& s = *sessions[i];
-    requests.push_back({s.logits->as<float>(), s.tokens.data(), s.n_tokens(), s.n_tokens(), samplers + i});
-  }
-  sessions[0]->model.ops().sample(requests, sessions[0]->model.config.vocab_size, tokens);
-}
 
 /// Positions of the tokens that are fed. Makes room for them in the caches: whatever takes memory comes before the
 /// step, so that running out of it changes nothing.
@@ -210,14 +200,6 @@ void decode_step(std::span<Session* const> sessions, std::span<const int32_t> to
   }
   check_tokens(sessions[0]->model, tokens);
   DecodeStep(sessions, tokens).run(samplers, drawn);
-}
-
-void sample_token(Session& session, const rkv_sampler& sampler, int32_t* token) {
-  if (session.logits == nullptr) fail(RKV_E_STATE, "cannot sample: the session has seen no token");
-  const Stopwatch watch;
-  Session* one = &session;
-  draw(std::span(&one, 1), &sampler, token);
-  session.stats.sample_ns += watch.elapsed_ns();
 }
 
 }  // namespace rkv

@@ -11,7 +11,4 @@ namespace rkv {
 void decode_step(std::span<Session* const> sessions, std::span<const int32_t> tokens, const rkv_sampler* samplers,
                  int32_t* drawn);
 
-/// rkv_sample(): draw a token from the session's last logits.
-void sample_token(Session& session, const rkv_sampler& sampler, int32_t* token);
-
 }  // namespace rkv

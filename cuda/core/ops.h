@@ -299,7 +299,7 @@ class Ops {
   /// d].
   virtual void output_norms(std::span<const ValueHead> heads, const Weight& wo, int group, int d, DType kv) = 0;
   virtual void keep_best(std::span<const KeepHead> heads) = 0;
-  /// Copy slots[n] (device, ascending) of a cache to k[n, d], v[n, d], position[n].
+  /// Copy slots[n] (device, ascending; in any order from a cache of one run) to k[n, d], v[n, d], position[n].
   virtual void gather(const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
                       int32_t* position) = 0;
   /// sum[d] (device f32) = sum of V over the candidates of a head.

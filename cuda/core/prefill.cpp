@@ -24,7 +24,7 @@ void prefill(Session& session, std::span<const int32_t> tokens, std::span<const 
   if (tokens.size() > size_t{1} << 28)
     fail(RKV_E_ARG, "cannot prefill: expected at most 2^28 tokens, found %zu", tokens.size());
   check_tokens(session.model, tokens);
-  if (!plans.empty()) check_plans(plans, session.model.config);
+  if (!plans.empty()) session.check(plans);
   const Stopwatch watch;
   Account& kv = session.model.kv;
   const int64_t others = kv.live - session.kv_bytes(), model_peak = kv.peak;

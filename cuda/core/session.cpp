@@ -63,6 +63,13 @@ Session::Session(Model& m, const rkv_session_options& o)
   check_options(o, m.config.head_dim);
 }
 
+void Session::check(std::span<const rkv_plan> new_plans) const {
+  check_plans(new_plans, model.config);
+  const bool drops = std::any_of(new_plans.begin(), new_plans.end(), [](const rkv_plan& p) { return p.step_keep > 0; });
+  // Keys share scales in groups of consecutive slots.
+  if (drops && options.kv_bits != 0) fail(RKV_E_ARG, "plan: step_keep cannot be combined with kv_bits of the session");
+}
+
 void Session::set_patterns(int layer, std::span<const rkv_pattern> layer_patterns) {
   check_patterns(layer_patterns, model.config);
   patterns[static_cast<size_t>(layer)].assign(layer_patterns.begin(), layer_patterns.end());

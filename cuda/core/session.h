@@ -36,6 +36,9 @@ class Session {
   /// Back to EMPTY: frees the cache.
   void reset();
 
+  /// Whether plans fit the model and the session's options. @throws Failure RKV_E_ARG.
+  void check(std::span<const rkv_plan> new_plans) const;
+
   /// rkv_session_set_patterns(). @throws Failure RKV_E_ARG for patterns that cannot be.
   void set_patterns(int layer, std::span<const rkv_pattern> layer_patterns);
 

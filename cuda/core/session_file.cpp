@@ -95,7 +95,7 @@ std::unique_ptr<Session> Session::load(Model& model, const std::string& path) {
   if (header.n_plans != 1 && header.n_plans != model.config.n_layers) file.damaged("the header is out of range");
   session->plans.resize(static_cast<size_t>(header.n_plans));
   file.read(session->plans.data(), sizeof(rkv_plan) * session->plans.size());
-  check_plans(session->plans, model.config);
+  session->check(session->plans);
   session->tokens.resize(static_cast<size_t>(header.n_tokens));
   file.read(session->tokens.data(), token_bytes);
   session->logits = read_shared(file, ops, sizeof(float) * model.config.vocab_size);

@@ -19,4 +19,11 @@ void SlotSums::copy_from(Ops& ops, const SlotSums& from, std::span<const int> co
   }
 }
 
+void SlotSums::take(Ops& ops, int h, const SlotSums& from, std::span<const int32_t> slots) {
+  std::vector<float> sums(static_cast<size_t>(from.capacity(h))), taken;
+  ops.download(sums.data(), from.head(h), sizeof(float) * sums.size());
+  for (const int32_t slot : slots) taken.push_back(sums[slot]);
+  ops.upload(head(h), taken.data(), sizeof(float) * taken.size());
+}
+
 }  // namespace rkv

@@ -19,6 +19,8 @@ class SlotSums {
   int capacity(int h) const { return capacity_[h]; }
   /// Take over the first counts[h] sums of every head.
   void copy_from(Ops& ops, const SlotSums& from, std::span<const int> counts);
+  /// The first sums of head h become those of `from` at given slots (host); the two may be the same.
+  void take(Ops& ops, int h, const SlotSums& from, std::span<const int32_t> slots);
   int64_t bytes() const { return static_cast<int64_t>(sums_.bytes()); }
 
  private:

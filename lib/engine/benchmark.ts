@@ -113,9 +113,9 @@ export async function* benchmark(engine: Engine, request: BenchmarkRequest): Asy
 }
 
 /** The methods that share the dense prefill, then those that prefill sparsely, each by itself. */
-function groups(engine: Engine, { recipes, steps }: BenchmarkRequest, context: number): Group[] {
+function groups(engine: Engine, { recipes, session, steps }: BenchmarkRequest, context: number): Group[] {
   const arms = recipes.map((recipe): Arm => {
-    const planned = planFor(recipe, engine.config, context, steps);
+    const planned = planFor(recipe, engine.config, context, steps, formatOf(session));
     const { name, ignoresBudget } = recipe.method;
     return { method: name, budget: ignoresBudget ? null : planned.tokenBudget, planned, samples: [] };
   });

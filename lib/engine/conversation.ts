@@ -87,7 +87,8 @@ export class Conversation implements Disposable {
     const { newTokens, signal, onPrefill } = options;
     if (!this.options.allowLong) checkContext(ids.length, newTokens, this.engine.config.contextLength);
 
-    const { plans, patterns } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens);
+    const format = formatOf(this.options.session);
+    const { plans, patterns } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens, format);
     const session = grows ? this.#session! : this.#newSession();
     try {
       patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
@@ -144,7 +145,7 @@ export class Conversation implements Disposable {
 
   /** A session that observes what later turns need, also while the history still fits the budget. */
   #newSession(): NativeSession {
-    const { plans } = planFor(this.options.recipe, this.engine.config, LONG_HISTORY, 1);
+    const { plans } = planFor(this.options.recipe, this.engine.config, LONG_HISTORY, 1, formatOf(this.options.session));
     const observe = observationsFor([plans]);
     return NativeSession.create(this.engine.model, { ...this.options.session, observe });
   }

@@ -40,8 +40,9 @@ export function forecast(
   { context, newTokens, kvType }: { context: number; newTokens: number; kvType: KvType },
 ): Forecast {
   const { config } = source;
-  const { plans, tokenBudget } = planFor(recipe, config, context, newTokens);
-  const input = { shape: config, promptTokens: context, newTokens, format: kvFormat(kvType, config.headDim) };
+  const format = kvFormat(kvType, config.headDim);
+  const { plans, tokenBudget } = planFor(recipe, config, context, newTokens, format);
+  const input = { shape: config, promptTokens: context, newTokens, format };
   const cost = planCost(plans, input);
   const full = planCost([DENSE], input);
   return {

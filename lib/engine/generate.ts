@@ -60,7 +60,8 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   if (!request.allowLong) checkContext(promptIds.length, newTokens, engine.config.contextLength);
   const tail = decodeTail(recipe.set, promptIds.length);
   const split = promptIds.length - tail;
-  const { plans, patterns, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail);
+  const format = formatOf(request.session);
+  const { plans, patterns, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail, format);
   using session = NativeSession.create(engine.model, request.session);
   patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
 
@@ -77,7 +78,6 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   const prefillMs = performance.now() - start;
   const { ids, text, finishReason, firstMs, totalMs, logprobs } = await answer(session, engine.text.tokenizer, request);
 
-  const format = formatOf(request.session);
   const cost = costOf(session.stats(), engine.model.usage(), engine.config, format);
   const expected = { shape: engine.config, promptTokens: split, newTokens: newTokens + tail, format };
   const tpotMs = ids.length > 1 ? (totalMs - firstMs) / (ids.length - 1) : null;

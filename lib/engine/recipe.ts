@@ -1,10 +1,12 @@
 import { RunError } from "../error.ts";
 import { type BudgetSpec, budgetTokens } from "../methods/budget_spec.ts";
+import type { KvFormat } from "../methods/kv_format.ts";
 import type { Method } from "../methods/method.ts";
 import type { MethodFiles } from "../methods/method_files.ts";
 import type { LayerPatterns } from "../methods/pattern.ts";
 import type { LayerPlans } from "../methods/plan.ts";
 import type { ModelConfig } from "../model/types.ts";
+import { checkKvFormat } from "./kv_options.ts";
 
 /** What to do with the cache, before the prompt is known. */
 export interface Recipe {
@@ -29,12 +31,15 @@ export interface Planned {
  *
  * @param promptTokens  Tokens that are cached when the plans are applied, at least 1.
  * @param newTokens     Most tokens that follow.
+ * @param format        How the cache will be stored; without it plans are not checked against it.
+ * @throws {UsageError} for numbers that cannot work together, or plans that such a cache cannot follow.
  */
 export function planFor(
   { method, budget, set, files = {} }: Recipe,
   config: ModelConfig,
   promptTokens: number,
   newTokens: number,
+  format?: KvFormat,
 ): Planned {
   if (promptTokens < 1) throw new RunError("Cannot make a plan: expected at least one prompt token, found none");
   const tokenBudget = budgetTokens(budget, promptTokens, newTokens);
@@ -49,5 +54,7 @@ export function planFor(
     set,
     files,
   };
-  return { plans: method.plan(input), tokenBudget, ...(method.patterns && { patterns: method.patterns(input) }) };
+  const plans = method.plan(input);
+  if (format) checkKvFormat(method.name, plans, format);
+  return { plans, tokenBudget, ...(method.patterns && { patterns: method.patterns(input) }) };
 }

@@ -9,9 +9,9 @@
 
 import { defineMethod } from "./define.ts";
 import type { Method, PlanInput } from "./method.ts";
-import { exact } from "./parameters.ts";
 import { DENSE, type Plan } from "./plan.ts";
 import { pinStage } from "./stages.ts";
+import { exact } from "./selection_parameters.ts";
 
 /** The best `budget` tokens by true scores, ranked per head or per group. */
 export function planOracle({ tokenBudget, set }: PlanInput, rank: Plan["rank"]): Plan {

@@ -7,7 +7,7 @@
 import { defineMethod } from "./define.ts";
 import type { Method } from "./method.ts";
 import { planOracle } from "./oracle.ts";
-import { exact } from "./parameters.ts";
+import { exact } from "./selection_parameters.ts";
 
 export const oracleGroup: Method = defineMethod({
   name: "oracle-group",

@@ -16,9 +16,9 @@
 import { compressionOf } from "./budget.ts";
 import { defineMethod } from "./define.ts";
 import type { Method } from "./method.ts";
-import { paging } from "./parameters.ts";
 import { DENSE } from "./plan.ts";
 import { pageStage } from "./stages.ts";
+import { paging } from "./selection_parameters.ts";
 
 export const quest: Method = defineMethod({
   name: "quest",

@@ -15,9 +15,9 @@
 
 import { defineMethod } from "./define.ts";
 import type { Method } from "./method.ts";
-import { paging } from "./parameters.ts";
 import { DENSE } from "./plan.ts";
 import { pageStage } from "./stages.ts";
+import { paging } from "./selection_parameters.ts";
 
 const PAGE = 16, DENSE_LAYERS = 2;
 

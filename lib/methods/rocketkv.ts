@@ -18,9 +18,10 @@
 import { compressionOf, rocketSplit } from "./budget.ts";
 import { defineMethod } from "./define.ts";
 import type { Method, Parameter, PlanInput } from "./method.ts";
-import { GROUP_RULE, paging, voting } from "./parameters.ts";
+import { GROUP_RULE, voting } from "./parameters.ts";
 import type { Plan } from "./plan.ts";
 import { evictIfNeeded, pageStage, voteStage } from "./stages.ts";
+import { paging } from "./selection_parameters.ts";
 
 const KERNEL = 63;
 

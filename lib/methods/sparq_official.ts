@@ -13,9 +13,9 @@
 import { attendedHalf, compressionOf } from "./budget.ts";
 import { defineMethod } from "./define.ts";
 import type { Method } from "./method.ts";
-import { MEAN_VALUE, paging } from "./parameters.ts";
 import { DENSE } from "./plan.ts";
 import { pageStage } from "./stages.ts";
+import { MEAN_VALUE, paging } from "./selection_parameters.ts";
 
 export const sparqOfficial: Method = defineMethod({
   name: "sparq-official",

@@ -79,9 +79,18 @@ for (const kvType of ["int8", "int4", "int2", "f32"] as const) {
       const expected = planCost(plans, fed(kvFormat(kvType, 32)));
       assert.equal(cost.kvBytes, expected.kvBytes);
       assert(cost.attendReadBytes >= expected.first.attendBytes && cost.attendReadBytes <= expected.last.attendBytes);
-      for (const name of ["rocketkv", "snapkv", "streaming", "hsa"]) {
+      for (const name of ["rocketkv", "rocketkv-mt", "snapkv", "snapkv-head", "adakv", "hsa"]) {
         const { generatedIds } = await run(engine, name, 64, kvType);
         assert.equal(generatedIds.length, NEW, name);
+      }
+      if (kvType === "f32") return;
+      for (const name of ["streaming", "h2o", "duoattention"]) {
+        await assert.rejects(run(engine, name, 64, kvType), {
+          name: "UsageError",
+          message:
+            `Cannot use --kv-type ${kvType} with ${name}: expected a method that drops nothing at single steps: ` +
+            "pass --kv-type bf16",
+        });
       }
     }));
 }
