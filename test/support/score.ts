@@ -2,6 +2,7 @@
 import type { Plan } from "../../lib/methods/plan.ts";
 import { packPlans } from "../../lib/native/plan.ts";
 import { range, type Row } from "../reference/ops.ts";
+import { type DType, DTYPES } from "../../lib/model/types.ts";
 import { floats, type Machine, machine, rowsOf, type TestCache } from "./attention.ts";
 
 const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), {
@@ -52,6 +53,59 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
       "buffer", // positions
       "i32", //    n_scored
       "f32", //    epsilon
+      "buffer", // score
+    ],
+    result: "void",
+  },
+  rkvt_observe_queries: {
+    parameters: ["i32", "i32", "buffer", "i32", "i32", "i32", "buffer"],
+    result: "void",
+  },
+  rkvt_expected_score: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // positions
+      "buffer", // mean
+      "buffer", // covariance
+      "i32", //    n_scored
+      "i32", //    first
+      "i32", //    max
+      "buffer", // score
+    ],
+    result: "void",
+  },
+  rkvt_output_norms: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // v
+      "buffer", // positions
+      "i32", //    dtype
+      "i32", //    dim
+      "buffer", // wo
+      "i32", //    n_scored
+      "buffer", // score
+    ],
+    result: "void",
+  },
+  rkvt_block_scores: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // positions
+      "buffer", // q
+      "i32", //    n
+      "i32", //    first_slot
       "buffer", // score
     ],
     result: "void",
@@ -152,4 +206,59 @@ export function sumValues(cache: TestCache, on: Machine = {}): Row[] {
   const sum = new Float32Array(cache.heads * cache.d);
   lib.rkvt_sum_values(...machine(on), shape, runs, k, v, positions, index, sum);
   return rowsOf(sum, cache.d);
+}
+
+/** Sums [heads] of queries q [tokens][heads] and of their outer products, added to `before`. */
+export function observeQueries(q: Row[][], before: readonly Row[] | null = null, on: Machine = {}): Row[] {
+  const heads = q[0]!.length, d = q[0]![0]!.length;
+  const sums = new Float64Array(heads * (d + d * d));
+  before?.forEach((row, head) => sums.set(row, head * row.length));
+  lib.rkvt_observe_queries(...machine(on), floats(q.flat()), q.length, heads, d, sums);
+  return rowsOf(sums, d + d * d);
+}
+
+export interface ExpectedOptions {
+  readonly first: number;
+  readonly max?: boolean;
+  /** @default all slots */
+  readonly scored?: number;
+}
+
+/** @param mean [heads][group] @param covariance [heads][group] of d * d, or null. @returns [heads][scored] */
+export function expectedScores(
+  cache: TestCache,
+  mean: Row[][],
+  covariance: Row[][] | null,
+  { first, max = false, scored = cache.n }: ExpectedOptions,
+  on: Machine = {},
+): Row[] {
+  const { shape, runs, k, positions } = cache.parts();
+  const score = new Float32Array(cache.heads * scored);
+  const means = floats(mean.flat()), covariances = covariance === null ? null : floats(covariance.flat());
+  const flags = [scored, first, max ? 1 : 0] as const;
+  lib.rkvt_expected_score(...machine(on), shape, runs, k, positions, means, covariances, ...flags, score);
+  return rowsOf(score, scored);
+}
+
+/** @param wo Output projection [dim, heads * group * d] in its file's bytes. @returns [heads][scored] */
+export function outputNormsOf(
+  cache: TestCache,
+  wo: { readonly dtype: DType; readonly dim: number; readonly bytes: Uint8Array<ArrayBuffer> },
+  scored = cache.n,
+  on: Machine = {},
+): Row[] {
+  const { shape, runs, k, v, positions } = cache.parts();
+  const score = new Float32Array(cache.heads * scored);
+  const dtype = DTYPES.indexOf(wo.dtype);
+  lib.rkvt_output_norms(...machine(on), shape, runs, k, v, positions, dtype, wo.dim, wo.bytes, scored, score);
+  return rowsOf(score, scored);
+}
+
+/** @param q [tokens][heads * group] of the slots from `firstSlot` on. @returns [heads * group][row blocks][key blocks] */
+export function blockScoresOf(cache: TestCache, q: Row[][], firstSlot: number, on: Machine = {}): Row[][] {
+  const { shape, runs, k, positions } = cache.parts();
+  const rowBlocks = Math.ceil(q.length / 64), keyBlocks = Math.ceil((firstSlot + q.length) / 64);
+  const score = new Float32Array(cache.heads * cache.group * rowBlocks * keyBlocks);
+  lib.rkvt_block_scores(...machine(on), shape, runs, k, positions, floats(q.flat()), q.length, firstSlot, score);
+  return grouped(rowsOf(score, keyBlocks), rowBlocks);
 }
