@@ -53,15 +53,16 @@ int sinks_end(const DecodeHead& head) {
   return cache.index != nullptr ? cache.index[head.n_sinks] : head.n_sinks;
 }
 
-/// Distinct slots of the lists [n_lists, top_k].
-int64_t union_size(const DecodeHead& head, int n_lists) {
+/// Distinct slots of the lists [n_lists, top_k], ascending.
+std::vector<int32_t> union_of(const DecodeHead& head, int n_lists) {
   std::vector<int32_t> slots;
   for (int g = 0; g < n_lists; g++) {
     const int32_t* list = head.selected + g * head.plan->top_k;
     slots.insert(slots.end(), list, list + head.n_selected[g]);
   }
   std::sort(slots.begin(), slots.end());
-  return std::unique(slots.begin(), slots.end()) - slots.begin();
+  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+  return slots;
 }
 
 /// What a head attends to, as one listing or as one per query head; fills in the head's counters.
@@ -75,22 +76,27 @@ void list_head(DecodeHead& head, int group, int d, DType kv, std::vector<Listing
     const int sinks = end > 0 ? std::clamp(head.n_sinks - head.first, 0, live) : 0;
     listings.push_back({&head, 0, group, cache.index, head.first, live, sinks, false});
     head.tokens_attended = live;
+    head.attend_read_bytes = 2 * stored_bytes(cache, cache.index, head.first, live, d, kv);
   } else {
     for (int g = 0; g < n_lists; g++) {
       const int32_t* list = head.selected + g * head.plan->top_k;
       const int n = head.n_selected[g], sinks = static_cast<int>(std::lower_bound(list, list + n, end) - list);
       listings.push_back({&head, g, group / n_lists, list, 0, n, sinks, head.mass != nullptr});
     }
-    head.tokens_attended = n_lists == 1 ? head.n_selected[0] : union_size(head, n_lists);
+    std::vector<int32_t> slots;
+    const int32_t* distinct = head.selected;
+    int n = head.n_selected[0];
+    if (n_lists > 1) slots = union_of(head, n_lists), distinct = slots.data(), n = static_cast<int>(slots.size());
+    head.tokens_attended = n;
+    head.attend_read_bytes = 2 * stored_bytes(cache, distinct, 0, n, d, kv);
+    if (head.mass != nullptr) head.attend_read_bytes += int64_t{d} * 4;
   }
-  head.attend_read_bytes = head.tokens_attended * 2 * d * static_cast<int64_t>(element_bytes(kv));
-  if (!dense && head.mass != nullptr) head.attend_read_bytes += int64_t{d} * 4;
 }
 
 /// What the splits of a call share.
 struct Shape {
   int d, pitch;  // floats of a row, plain and packed
-  size_t row_bytes;
+  DType kv;
 
   /// Floats of one split's result: packed sums of rows [heads, pitch], highest scores [heads], sums of weights [heads].
   size_t partial(int heads) const { return static_cast<size_t>(heads) * (pitch + 2); }
@@ -100,7 +106,7 @@ void attend_split(const AttendKernels& kernels, const Shape& shape, const Listin
                   float* partial) {
   const void *k[kSplit + kRowPadding], *v[kSplit + kRowPadding];
   const int d = shape.d, n = std::min(kSplit, list.n - split * kSplit);
-  locate_rows(list.head->cache, list.slots, list.from + split * kSplit, n, shape.row_bytes, k, v);
+  locate_rows(list.head->cache, list.slots, list.from + split * kSplit, n, d, shape.kv, k, v);
   float* packed = work + list.heads * kScorePitch;
   const auto score = [&](const float* q, int from, int to) {
     if (from >= to) return;
@@ -152,7 +158,7 @@ void merge(const AttendKernels& kernels, const Shape& shape, const Listing& list
 
 void attend(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int group, int d, DType kv) {
   const AttendKernels& kernels = attend_kernels(level, kv);
-  const Shape shape{d, kernels.pitch(d), d * element_bytes(kv)};
+  const Shape shape{d, kernels.pitch(d), kv};
   std::vector<Listing> listings;
   for (DecodeHead& head : heads) list_head(head, group, d, kv, listings);
 

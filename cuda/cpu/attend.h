@@ -18,8 +18,8 @@ namespace rkv::cpu {
 /// With `q_sinks` the first n_sinks candidates are scored by it. With `mass` what a selection left out counts as the
 /// mean V of all candidates: mass * attention + (1 - mass) * value_sum / candidates (SparQ, arXiv:2312.04985).
 ///
-/// Writes `out`, `attend_read_bytes` (K and V rows, once per group; the union of the lists for PER_HEAD; value_sum
-/// where it was used) and `tokens_attended`.
+/// Writes `out`, `attend_read_bytes` (K and V rows as stored, once per group; the union of the lists for PER_HEAD;
+/// value_sum where it was used) and `tokens_attended`.
 void attend(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int group, int d, DType kv);
 
 }  // namespace rkv::cpu

@@ -130,7 +130,7 @@ void Prefill::pack(int phase) {
     const int n = std::min(slots(head, phase) - i * kTileKeys, kTileKeys);
     if (n <= 0) return;
     const void *k[kTileKeys + kRowPadding], *v[kTileKeys + kRowPadding];
-    locate_rows(heads_[head], nullptr, first_slot(head, phase) + i * kTileKeys, n, d_ * element_bytes(kv_), k, v);
+    locate_rows(heads_[head], nullptr, first_slot(head, phase) + i * kTileKeys, n, d_, kv_, k, v);
     kernels_.pack_k(k, n, d_, tile(head, i));
     kernels_.pack_v(v, n, d_, tile(head, i) + k_floats_);
   });

@@ -54,7 +54,7 @@ void build_pages(const BoundsKernels& kernels, const HeadCache& cache, const Bou
   for (int i = 0; i < n; i++) {
     const int from = (page + i) * bounds.page_size;
     const int keys = std::min(bounds.page_size, cache.candidates() - from);
-    locate_rows(cache, cache.index, from, keys, d * element_bytes(kv), k.data(), nullptr);
+    locate_rows(cache, cache.index, from, keys, d, kv, k.data(), nullptr);
     float* low = &extremes[static_cast<size_t>(i) * 2 * d];
     kernels.extremes(k.data(), keys, d, low, low + d);
   }

@@ -12,11 +12,16 @@
 #include "cpu/attend.h"
 #include "cpu/attend_prefill.h"
 #include "cpu/bandwidth.h"
+#include "cpu/block_scores.h"
 #include "cpu/bounds.h"
 #include "cpu/evict_step.h"
+#include "cpu/expected_score.h"
 #include "cpu/gather.h"
 #include "cpu/keep_best.h"
 #include "cpu/linear.h"
+#include "cpu/observe_queries.h"
+#include "cpu/output_norms.h"
+#include "cpu/quantise.h"
 #include "cpu/sampler.h"
 #include "cpu/score_keys.h"
 #include "cpu/select.h"
@@ -125,6 +130,19 @@ class CpuOps final : public Ops {
   void sum_values(const HeadCache& cache, int d, DType kv, float* sum) override {
     cpu::sum_values(pool_, level_, cache, d, kv, sum);
   }
+  void observe_queries(const float* q, int n, int n_heads, int d, double* sums) override {
+    cpu::observe_queries(pool_, level_, q, n, n_heads, d, sums);
+  }
+  void expected_score(std::span<const ExpectedHead> heads, int group, int d, DType kv) override {
+    cpu::expected_score(pool_, level_, heads, group, d, kv);
+  }
+  void output_norms(std::span<const ValueHead> heads, const Weight& wo, int group, int d, DType kv) override {
+    cpu::output_norms(pool_, level_, heads, wo, group, d, kv);
+  }
+  void block_scores(const float* q, int n, int first_slot, std::span<const HeadCache> heads, int group, int d, DType kv,
+                    float* score) override {
+    cpu::block_scores(pool_, level_, q, n, first_slot, heads, group, d, kv, score);
+  }
   void keep_best(std::span<const KeepHead> heads) override { cpu::keep_best(pool_, heads); }
   void gather(const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
               int32_t* position) override {
@@ -135,13 +153,9 @@ class CpuOps final : public Ops {
   void attend_listed(const float*, int, std::span<const ListedRows>, int, int, DType, float*) override {
     absent("attend_listed");
   }
-  void block_scores(const float*, int, int, std::span<const HeadCache>, int, int, DType, float*) override {
-    absent("block_scores");
+  void quantise(std::span<const QuantHead> heads, int d, DType kv) override {
+    cpu::quantise(pool_, level_, heads, d, kv);
   }
-  void observe_queries(const float*, int, int, int, double*) override { absent("observe_queries"); }
-  void expected_score(std::span<const ExpectedHead>, int, int, DType) override { absent("expected_score"); }
-  void output_norms(std::span<const ValueHead>, const Weight&, int, int, DType) override { absent("output_norms"); }
-  void quantise(std::span<const QuantHead>, int, DType) override { absent("quantise"); }
 
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
     pool_.run(static_cast<int>(requests.size()),

@@ -19,7 +19,7 @@ void gather(ThreadPool& pool, const HeadCache& cache, const int32_t* slots, int 
   pool.run((n + kRows - 1) / kRows, [&](int task, int) {
     const int from = task * kRows, rows = std::min(kRows, n - from);
     const void *k_rows[kRows + kRowPadding], *v_rows[kRows + kRowPadding];
-    locate_rows(cache, slots, from, rows, row_bytes, k_rows, v_rows);
+    locate_rows(cache, slots, from, rows, d, kv, k_rows, v_rows);
     for (int i = 0; i < rows; i++) {
       std::memcpy(static_cast<char*>(k) + (from + i) * row_bytes, k_rows[i], row_bytes);
       std::memcpy(static_cast<char*>(v) + (from + i) * row_bytes, v_rows[i], row_bytes);

@@ -37,7 +37,7 @@ void rank(const std::vector<double>& weight, int n_scored, float* score) {
 
 void score_partition(const RowKernels& kernels, const KeyScoreHead& head, int from, int lag, int d, DType kv) {
   std::vector<const void*> k(2 * lag + kRowPadding), v(2 * lag + kRowPadding);
-  locate_rows(head.cache, nullptr, from, 2 * lag, d * element_bytes(kv), k.data(), v.data());
+  locate_rows(head.cache, nullptr, from, 2 * lag, d, kv, k.data(), v.data());
   std::vector<double> weight(lag);
   add_weights(kernels, k.data(), &k[lag], lag, d, weight);
   add_weights(kernels, v.data(), &v[lag], lag, d, weight);

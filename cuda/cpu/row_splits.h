@@ -28,7 +28,7 @@ struct RowSplit {
   /// Of the first `count` slots of a cache, or of its index list with `indexed`.
   RowSplit(const HeadCache& cache, int split, int count, int d, DType kv, bool indexed = false)
       : from(split * kSplitRows), n(std::min(kSplitRows, count - from)) {
-    if (n > 0) locate_rows(cache, indexed ? cache.index : nullptr, from, n, d * element_bytes(kv), k, v);
+    if (n > 0) locate_rows(cache, indexed ? cache.index : nullptr, from, n, d, kv, k, v);
   }
   int from, n;
   const void* k[kSplitRows + kRowPadding];

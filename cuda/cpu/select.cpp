@@ -33,20 +33,23 @@ constexpr int kPageSplit = 2048;  // pages per task
 constexpr int kTokenSplit = 512;  // tokens per task when every key is read
 
 /// Every query head of PER_HEAD reads dims of its own; keys are read once for all heads.
-void add_jobs(DecodeHead& head, int group, int d, size_t element, std::vector<SelectJob>& jobs) {
+void add_jobs(DecodeHead& head, int group, int d, DType kv, std::vector<SelectJob>& jobs) {
   const rkv_plan& plan = *head.plan;
   const bool apart = plan.select == RKV_SELECT_PAGES && plan.rank == RKV_RANK_PER_HEAD;
   const int n_heads = apart ? 1 : group;
   for (int g = 0; g < group; g += n_heads) jobs.push_back(make_job(head, g, n_heads));
-  const int64_t rows = plan.select == RKV_SELECT_EXACT ? d : int64_t{plan.query_dims} * planes_read(plan);
-  head.score_read_bytes = rows * jobs.back().pages.n * (group / n_heads) * static_cast<int64_t>(element);
+  const PageRange& pages = jobs.back().pages;
+  head.score_read_bytes = plan.select == RKV_SELECT_EXACT
+                              ? stored_bytes(head.cache, head.cache.index, pages.begin, pages.n, d, kv)
+                              : int64_t{plan.query_dims} * planes_read(plan) * pages.n * (group / n_heads) *
+                                    static_cast<int64_t>(element_bytes(kv));
 }
 
-void score_tokens(const AttendKernels& kernels, const SelectJob& job, int d, size_t row_bytes, int split) {
+void score_tokens(const AttendKernels& kernels, const SelectJob& job, int d, DType kv, int split) {
   const int from = split * kTokenSplit, n = std::min(kTokenSplit, job.pages.n - from);
   const HeadCache& cache = job.head->cache;
   const void* k[kTokenSplit + kRowPadding];
-  locate_rows(cache, cache.index, job.pages.begin + from, n, row_bytes, k, nullptr);
+  locate_rows(cache, cache.index, job.pages.begin + from, n, d, kv, k, nullptr);
   std::vector<float> q(static_cast<size_t>(job.n_heads) * kernels.pitch(d));
   kernels.pack(job.head->q + job.first_head * d, job.n_heads, d, q.data());
   kernels.score(q.data(), job.n_heads, d, k, n, job.score + from, job.pages.n);
@@ -78,7 +81,7 @@ void select(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int g
     if (head.cache.candidates() - head.first <= head.plan->top_k)
       select_all(head, group);
     else
-      add_jobs(head, group, d, element, jobs);
+      add_jobs(head, group, d, kv, jobs);
   }
   const auto is_exact = [](const SelectJob& job) { return job.head->plan->select == RKV_SELECT_EXACT; };
   std::vector<int> splits;
@@ -90,7 +93,7 @@ void select(ThreadPool& pool, CpuLevel level, std::span<DecodeHead> heads, int g
       pool, splits,
       [&](int item, int split, int) {
         if (is_exact(jobs[item]))
-          score_tokens(row_kernels, jobs[item], d, d * element, split);
+          score_tokens(row_kernels, jobs[item], d, kv, split);
         else
           score_pages(kernels, jobs[item], d, element, split);
       },

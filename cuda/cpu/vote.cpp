@@ -80,7 +80,7 @@ void for_tiles(const VoteKernels& kernels, const HeadCache& cache, int split, in
   const int from = split * kSplitKeys, to = std::min(n, from + kSplitKeys);
   for (int slot = from; slot < to; slot += kTileKeys) {
     const int keys = std::min(kTileKeys, to - slot);
-    locate_rows(cache, nullptr, slot, keys, d * element_bytes(kv), k, nullptr);
+    locate_rows(cache, nullptr, slot, keys, d, kv, k, nullptr);
     kernels.pack_k(k, keys, d, tile);
     fn(tile, slot, keys);
   }

@@ -1,6 +1,7 @@
 /** The attention ops of the CPU backend, called one by one on random caches. */
 import type { Plan } from "../../lib/methods/plan.ts";
 import { packPlans } from "../../lib/native/plan.ts";
+import { decodedKeys, decodedValues } from "../reference/kivi.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
 import { encodeElements } from "./elements.ts";
@@ -143,6 +144,15 @@ export interface CacheOptions {
   readonly seed?: number;
   /** Keys of every head instead of random ones. */
   readonly keys?: readonly Row[];
+  /** KIVI: the first `runs` runs hold codes. */
+  readonly codes?: Codes;
+}
+
+/** How quantised runs are coded: `group` divides their lengths and d. */
+export interface Codes {
+  readonly bits: 2 | 4 | 8;
+  readonly group: number;
+  readonly runs: number;
 }
 
 /** A cache as the wrappers take it. */
@@ -165,9 +175,12 @@ export class TestCache {
   readonly runs: readonly number[];
   readonly positions: readonly number[];
   readonly index: readonly number[] | null;
-  /** [heads][n] rows, rounded to the KV dtype. */
+  readonly codes: Codes | null;
+  /** [heads][n] rows, rounded to the KV dtype; of quantised runs what their codes stand for. */
   readonly k: Row[][];
   readonly v: Row[][];
+  /** What was quantised, [heads][n] each. */
+  readonly exact: { readonly k: Row[][]; readonly v: Row[][] };
 
   constructor(options: CacheOptions) {
     const { kv, n, d, group, heads = 1, seed = 1 } = options;
@@ -182,6 +195,23 @@ export class TestCache {
     const rows = (seed: number) => range(0, heads).map((head) => rounded(randomRows(n, d, seed + head), kv));
     this.k = options.keys ? range(0, heads).map(() => rounded(options.keys!, kv)) : rows(100 * seed);
     this.v = rows(100 * seed + 50);
+    this.codes = options.codes ?? null;
+    this.exact = { k: this.k, v: this.v };
+    if (this.codes !== null) {
+      const { bits, group: size, runs } = this.codes;
+      const coded = this.runs.slice(0, runs).reduce((a, b) => a + b, 0);
+      const left = (rows: Row[], decoded: (rows: Row[], bits: number, size: number) => Row[]) => [
+        ...rounded(decoded(rows.slice(0, coded), bits, size), kv),
+        ...rows.slice(coded),
+      ];
+      this.k = this.k.map((rows) => left(rows, decodedKeys));
+      this.v = this.v.map((rows) => left(rows, decodedValues));
+    }
+  }
+
+  /** The same rows without codes. */
+  plain(): TestCache {
+    return Object.assign(Object.create(TestCache.prototype), this, { codes: null }) as TestCache;
   }
 
   /** Random queries [heads][group] of one token. */
@@ -199,12 +229,16 @@ export class TestCache {
       this.n,
       this.runs.length,
       this.index?.length ?? 0,
+      this.codes?.runs ?? 0,
+      this.codes?.bits ?? 0,
+      this.codes?.group ?? 0,
     );
+    const { k, v } = this.codes === null ? this : this.exact;
     return {
       shape,
       runs: Int32Array.from(this.runs),
-      k: encode(this.k.flat(), this.kv),
-      v: encode(this.v.flat(), this.kv),
+      k: encode(k.flat(), this.kv),
+      v: encode(v.flat(), this.kv),
       positions: Int32Array.from(this.positions),
       index: Int32Array.from(this.index ?? []),
     };
