@@ -20,9 +20,8 @@ struct KeptSlots {
   }
 
   /// Copy a list to the device.
-  const int32_t* upload(Ops& ops, std::span<const int32_t> list) {
-    memory.emplace_back(ops, list.size_bytes());
-    ops.upload(memory.back().as(), list.data(), list.size_bytes());
+  const int32_t* upload(Ops& ops, const std::vector<int32_t>& list) {
+    memory.push_back(upload_copy(ops, list));
     return memory.back().as<int32_t>();
   }
 

@@ -59,12 +59,8 @@ ExpectedQueries expected_queries(const Model& model, const rkv_plan& plan, const
     covariances.insert(covariances.end(), covariance, covariance + d * d);
   }
   ExpectedQueries out;
-  out.mean = Buffer(model.ops(), sizeof(float) * means.size());
-  model.ops().upload(out.mean.as(), means.data(), out.mean.bytes());
-  if (plan.covariance != 0) {
-    out.covariance = Buffer(model.ops(), sizeof(float) * covariances.size());
-    model.ops().upload(out.covariance.as(), covariances.data(), out.covariance.bytes());
-  }
+  out.mean = upload_copy(model.ops(), means);
+  if (plan.covariance != 0) out.covariance = upload_copy(model.ops(), covariances);
   return out;
 }
 

@@ -18,6 +18,7 @@ bool hides_slots(const rkv_pattern& pattern, int n);
 
 /// Columns and diagonals of one query head.
 struct VerticalSlash {
+  VerticalSlash() = default;
   /// Choose from softmax weights of the last queries: `columns` [n] by slot and `diagonals` [n] by distance. The first
   /// 30 columns and the distances below 100 come before all others.
   VerticalSlash(const rkv_pattern& pattern, std::vector<float> columns, std::vector<float> diagonals);

@@ -11,9 +11,7 @@ constexpr int kVoters = 64;  // last queries that choose columns and diagonals
 Buffer slots_up_to(Ops& ops, int n) {
   std::vector<int32_t> slots(static_cast<size_t>(n));
   std::iota(slots.begin(), slots.end(), 0);
-  Buffer device(ops, sizeof(int32_t) * slots.size());
-  ops.upload(device.as(), slots.data(), device.bytes());
-  return device;
+  return upload_copy(ops, slots);
 }
 
 std::vector<float> download(Ops& ops, const Buffer& from, size_t first, size_t n) {
@@ -43,7 +41,8 @@ SparsePrefill::SparsePrefill(const Session& session, int layer, int n)
       before_(cache_.slots(0)),
       padding_(before_ % kPatternBlock),
       q_(model_.ops(), sizeof(float) * row_floats() * static_cast<size_t>(padding_ + n)),
-      all_(slots_up_to(model_.ops(), before_ + n)) {
+      all_(slots_up_to(model_.ops(), before_ + n)),
+      choices_(static_cast<size_t>(model_.config.n_heads)) {
   // Zeros shorten the mean query of their block, which changes no order.
   const std::vector<float> zeros(row_floats() * static_cast<size_t>(padding_), 0.0f);
   if (padding_ > 0) model_.ops().upload(q_.as(), zeros.data(), sizeof(float) * zeros.size());
@@ -75,19 +74,20 @@ void SparsePrefill::choose() {
   for (int head = 0; head < n_heads; head++) {
     if (pattern(head).kind != RKV_PATTERN_VERTICAL_SLASH) continue;
     const size_t first = static_cast<size_t>(head) * slots;
-    choices_.emplace_back(pattern(head), download(model_.ops(), columns, first, slots),
-                          download(model_.ops(), diagonals, first, slots));
+    choices_[static_cast<size_t>(head)] = {pattern(head), download(model_.ops(), columns, first, slots),
+                                           download(model_.ops(), diagonals, first, slots)};
   }
 }
 
-std::vector<float> SparsePrefill::score_blocks(int begin, int end) const {
+SparsePrefill::BlockScores SparsePrefill::score_blocks(int begin, int end) const {
   const bool any =
       std::any_of(patterns_.begin(), patterns_.end(), [](const rkv_pattern& p) { return p.kind == RKV_PATTERN_BLOCK; });
   if (!any) return {};
-  const int row_blocks = (end - begin + kPatternBlock - 1) / kPatternBlock;
-  const int key_blocks = (end + kPatternBlock - 1) / kPatternBlock;
-  const size_t n = static_cast<size_t>(model_.config.n_heads) * row_blocks * key_blocks;
-  Buffer score(model_.ops(), sizeof(float) * n);
+  const auto blocks = [](int slots) { return (slots + kPatternBlock - 1) / kPatternBlock; };
+  end = std::min(blocks(end) * kPatternBlock, before_ + n_);  // a block's score counts rows of other chunks, too
+  BlockScores out{begin, blocks(end - begin), blocks(end), {}};
+  const size_t n = static_cast<size_t>(model_.config.n_heads) * out.row_blocks * out.key_blocks;
+  const Buffer score(model_.ops(), sizeof(float) * n);
   std::vector<HeadCache> heads;
   for (int h = 0; h < s_.shape.n_kv_heads; h++) {
     heads.push_back(cache_.head(h, false));
@@ -95,51 +95,42 @@ std::vector<float> SparsePrefill::score_blocks(int begin, int end) const {
   }
   model_.ops().block_scores(row(begin - before_), end - begin, begin, heads, model_.group(), model_.config.head_dim,
                             s_.shape.kv, score.as<float>());
-  return download(model_.ops(), score, 0, n);
+  out.score = download(model_.ops(), score, 0, n);
+  return out;
+}
+
+std::vector<int32_t> SparsePrefill::seen_slots(int head, int block, int end, const BlockScores& scores) const {
+  const rkv_pattern& p = pattern(head);
+  if (p.kind == RKV_PATTERN_A_SHAPE) return a_shape_slots(p, block, end);
+  if (p.kind == RKV_PATTERN_BLOCK) return block_slots(p, scores.row(head, block), block, end);
+  return vertical_slash_slots(choices_[static_cast<size_t>(head)], block, end);
 }
 
 void SparsePrefill::attend(int from, int n, float* out) {
   const int n_heads = model_.config.n_heads;
   const int first_slot = before_ + from, end = first_slot + n;
   const int begin = first_slot / kPatternBlock * kPatternBlock;
-  // A block's score counts all of its rows, also those of other chunks.
-  const int block_end = std::min((end + kPatternBlock - 1) / kPatternBlock * kPatternBlock, before_ + n_);
-  const std::vector<float> score = score_blocks(begin, block_end);
-  const int row_blocks = (block_end - begin + kPatternBlock - 1) / kPatternBlock;
-  const int key_blocks = (block_end + kPatternBlock - 1) / kPatternBlock;
-
+  const BlockScores scores = score_blocks(begin, end);
   std::vector<int32_t> slots;
+  std::vector<size_t> list_begin;  // in `slots`, [rows]
   std::vector<ListedRows> rows;
-  std::vector<size_t> list_begin;  // in `slots`
-  auto choice = choices_.begin();
   for (int head = 0; head < n_heads; head++) {
-    const rkv_pattern& p = pattern(head);
     for (int block = begin; block < end; block += kPatternBlock) {
       const int low = std::max(block, first_slot), high = std::min(block + kPatternBlock, end);
       ListedRows listed = {cache_.head(head / model_.group(), false), head, low - first_slot, high - low};
       listed.cache.n = end;
       list_begin.push_back(slots.size());
-      if (p.kind == RKV_PATTERN_DENSE) {
+      if (pattern(head).kind == RKV_PATTERN_DENSE) {
         listed.cache.index = all_.as<int32_t>(), listed.cache.n_index = high;
       } else {
-        std::vector<int32_t> list;
-        if (p.kind == RKV_PATTERN_A_SHAPE) {
-          list = a_shape_slots(p, block, high);
-        } else if (p.kind == RKV_PATTERN_VERTICAL_SLASH) {
-          list = vertical_slash_slots(*choice, block, high);
-        } else {
-          const size_t at = static_cast<size_t>(head) * row_blocks + (block - begin) / kPatternBlock;
-          list = block_slots(p, &score[at * key_blocks], block, high);
-        }
+        const std::vector<int32_t> list = seen_slots(head, block, high, scores);
         listed.cache.n_index = static_cast<int32_t>(list.size());
         slots.insert(slots.end(), list.begin(), list.end());
       }
       rows.push_back(listed);
     }
-    if (p.kind == RKV_PATTERN_VERTICAL_SLASH) ++choice;
   }
-  Buffer lists(model_.ops(), sizeof(int32_t) * std::max<size_t>(slots.size(), 1));
-  model_.ops().upload(lists.as(), slots.data(), sizeof(int32_t) * slots.size());
+  const Buffer lists = upload_copy(model_.ops(), slots);
   for (size_t i = 0; i < rows.size(); i++) {
     if (rows[i].cache.index == nullptr) rows[i].cache.index = lists.as<int32_t>() + list_begin[i];
   }

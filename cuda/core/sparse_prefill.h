@@ -35,8 +35,17 @@ class SparsePrefill {
   }
   size_t row_floats() const { return static_cast<size_t>(model_.config.n_heads) * model_.config.head_dim; }
   float* row(int i) const { return q_.as<float>() + row_floats() * static_cast<size_t>(padding_ + i); }
-  /// Scores of the key blocks for the blocks that rows fall into: host [n_heads, row blocks, key blocks].
-  std::vector<float> score_blocks(int begin, int end) const;
+  struct BlockScores {
+    int begin = 0, row_blocks = 0, key_blocks = 0;
+    std::vector<float> score;  // [n_heads, row blocks, key blocks]; empty when no head goes by blocks
+    const float* row(int head, int block) const {
+      return &score[(static_cast<size_t>(head) * row_blocks + (block - begin) / kPatternBlock) * key_blocks];
+    }
+  };
+  /// Scores for the blocks that slots [begin, end) fall into; begin is a multiple of 64.
+  BlockScores score_blocks(int begin, int end) const;
+  /// What a head that is not dense sees of the slots below `end` from block `block` on.
+  std::vector<int32_t> seen_slots(int head, int block, int end, const BlockScores& scores) const;
 
   const Session& s_;
   Model& model_;
@@ -46,7 +55,7 @@ class SparsePrefill {
   const int padding_;                   // rows of zeros before them, down to a multiple of 64 slots
   Buffer q_;                            // f32 [padding + n, n_heads, d]
   Buffer all_;                          // i32 [before + n]: every slot, for dense heads
-  std::vector<VerticalSlash> choices_;  // in the order of the heads that have one
+  std::vector<VerticalSlash> choices_;  // [n_heads]: of heads that go by columns and diagonals
 };
 
 }  // namespace rkv

@@ -76,8 +76,8 @@ Deno.test("patterns that cover the prompt, and single tokens, run dense to the b
   await using tiny = await loadTiny(SHAPE);
   const roomy: Pattern[] = [
     { kind: "a_shape", first: 100, second: 100 },
-    { kind: "vertical_slash", first: 200, second: 0 },
-    { kind: "vertical_slash", first: 0, second: 200 },
+    { kind: "vertical_slash", first: 200, second: 1 },
+    { kind: "vertical_slash", first: 1, second: 200 },
     { kind: "block", first: 4, second: 0 },
   ];
   const dense = tiny.session(EXACT);
