@@ -27,8 +27,7 @@ function expected(cache: TestCache, head: number, score: number[], options: Evic
   );
   droppable.sort((a, b) => score[a]! - score[b]! || cache.positions[a]! - cache.positions[b]!);
   const worst = droppable[0] ?? cache.n - 1;
-  const zeroed = (rows: readonly number[]) =>
-    droppable.length > 0 ? [...rows.slice(0, -1), 0] : [...rows];
+  const zeroed = (rows: readonly number[]) => droppable.length > 0 ? [...rows.slice(0, -1), 0] : [...rows];
   const moved = <T>(rows: readonly T[]): T[] => rows.map((row, s) => s === worst ? rows[cache.n - 1]! : row);
   return {
     k: moved(cache.k[head]!),
