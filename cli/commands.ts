@@ -31,12 +31,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "fidelity",
-    summary: "measure how far methods are from the full cache, token by token",
+    summary: "measure how far methods stray from the full cache",
     load: () => import("./commands/fidelity.ts"),
   },
   {
     name: "analyze",
-    summary: "show what methods attend to, layer by layer and head by head",
+    summary: "show what methods attend to, by layer and KV head",
     load: () => import("./commands/analyze.ts"),
   },
   {
