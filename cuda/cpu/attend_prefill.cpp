@@ -8,6 +8,7 @@
 #include "cpu/attend_rows.h"
 #include "cpu/float_buffer.h"
 #include "cpu/kernel_set.h"
+#include "cpu/tile_layout.h"
 
 namespace rkv::cpu {
 
@@ -28,7 +29,6 @@ const PrefillKernels& prefill_kernels(CpuLevel level, DType kv) {
 
 namespace {
 
-constexpr int kTileRows = 64;               // query rows per task: scores and sums of a tile stay in L2
 constexpr size_t kPackedFloats = 2u << 20;  // of packed K and V of all heads at a time: 8 MiB, to stay in L3
 constexpr int kMinPhaseTiles = 4;
 
@@ -50,7 +50,9 @@ class Prefill {
   int slots(int head, int phase) const {
     return std::clamp(heads_[head].n - first_slot(head, phase), 0, phase_tiles_ * kTileKeys);
   }
-  float* tile(int head, int i) { return &packed_[(static_cast<size_t>(head) * phase_tiles_ + i) * tile_floats_]; }
+  float* tile(int head, int i) {
+    return &packed_[(static_cast<size_t>(head) * phase_tiles_ + i) * layout_.tile_floats];
+  }
   size_t row(int head, int token) const { return (static_cast<size_t>(token) * heads_.size() + head) * group_; }
 
   ThreadPool& pool_;
@@ -63,9 +65,8 @@ class Prefill {
   const int sliding_window_;
   float* out_;
 
-  int words_, pitch_;              // floats of a packed query, and of a row of out in work memory
-  size_t k_floats_, tile_floats_;  // of a packed K tile, and of K and V
-  int tile_tokens_, n_tiles_;      // tokens per query tile, query tiles per head
+  const TileLayout layout_;
+  int tile_tokens_, n_tiles_;  // tokens per query tile, query tiles per head
   int phase_tiles_, phases_;
   std::vector<int> start_;        // [heads]: first packed slot, a multiple of kTileKeys
   std::vector<float> top_, sum_;  // [n, heads, group]: running softmax between phases
@@ -84,12 +85,9 @@ Prefill::Prefill(ThreadPool& pool, const PrefillKernels& kernels, const float* q
       d_(d),
       kv_(kv),
       sliding_window_(sliding_window),
-      out_(out) {
+      out_(out),
+      layout_(kernels, d) {
   const int n_heads = static_cast<int>(heads.size());
-  words_ = d / kernels.per_word;
-  pitch_ = (d + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
-  k_floats_ = static_cast<size_t>(words_) * kTileKeys;
-  tile_floats_ = k_floats_ + static_cast<size_t>(pitch_) * kTileKeys / kernels.per_word;
   tile_tokens_ = std::clamp(kTileRows / group, 1, n);
   n_tiles_ = (n + tile_tokens_ - 1) / tile_tokens_;
 
@@ -98,12 +96,12 @@ Prefill::Prefill(ThreadPool& pool, const PrefillKernels& kernels, const float* q
     start_.push_back(first_visible(h, 0) / kTileKeys * kTileKeys);
     most = std::max(most, (heads[h].n - start_[h] + kTileKeys - 1) / kTileKeys);
   }
-  phase_tiles_ = std::min(most, std::max(kMinPhaseTiles, static_cast<int>(kPackedFloats / (tile_floats_ * n_heads))));
+  phase_tiles_ =
+      std::min(most, std::max(kMinPhaseTiles, static_cast<int>(kPackedFloats / (layout_.tile_floats * n_heads))));
   phases_ = (most + phase_tiles_ - 1) / phase_tiles_;
-  packed_ = float_buffer(tile_floats_ * phase_tiles_ * n_heads);
+  packed_ = float_buffer(layout_.tile_floats * phase_tiles_ * n_heads);
 
-  const size_t rows = static_cast<size_t>(tile_tokens_) * group;
-  scratch_floats_ = (rows * (words_ + pitch_ + kTileKeys + 6) + 15) / 16 * 16;
+  scratch_floats_ = layout_.query_floats(tile_tokens_ * group);
   scratch_ = float_buffer(scratch_floats_ * pool.size());
   top_.assign(static_cast<size_t>(n) * n_heads * group, kNothingSeen);
   sum_.assign(top_.size(), 0.0f);
@@ -132,7 +130,7 @@ void Prefill::pack(int phase) {
     const void *k[kTileKeys + kRowPadding], *v[kTileKeys + kRowPadding];
     locate_rows(heads_[head], nullptr, first_slot(head, phase) + i * kTileKeys, n, d_, kv_, k, v);
     kernels_.pack_k(k, n, d_, tile(head, i));
-    kernels_.pack_v(v, n, d_, tile(head, i) + k_floats_);
+    kernels_.pack_v(v, n, d_, tile(head, i) + layout_.k_floats);
   });
 }
 
@@ -146,23 +144,7 @@ void Prefill::attend(int phase) {
 
 /// Work memory for the queries of tokens [token, token + tokens), and what their rows may see.
 QueryTile Prefill::query_tile(int head, int token, int tokens, int worker) {
-  QueryTile tile{};
-  tile.rows = tokens * group_;
-  float* next = &scratch_[worker * scratch_floats_];
-  const auto take = [&](int floats) {
-    float* rows = next;
-    next += static_cast<size_t>(tile.rows) * floats;
-    return rows;
-  };
-  tile.score = take(kTileKeys);
-  tile.out = take(pitch_);
-  tile.q = take(words_);
-  tile.top = take(1);
-  tile.sum = take(1);
-  tile.keep = take(1);
-  tile.fresh = take(1);
-  tile.begin = reinterpret_cast<int32_t*>(take(1));
-  tile.end = reinterpret_cast<int32_t*>(take(1));
+  const QueryTile tile = layout_.query_tile(&scratch_[worker * scratch_floats_], tokens * group_);
   for (int t = 0; t < tokens; t++) {
     std::fill_n(tile.begin + t * group_, group_, first_visible(head, token + t));
     std::fill_n(tile.end + t * group_, group_, heads_[head].n - n_ + token + t + 1);
@@ -183,18 +165,18 @@ void Prefill::attend_tokens(int head, int token, int phase, int worker) {
   const float scale = kernels_.score_unit / std::sqrt(static_cast<float>(d_));
   for (int t = 0; t < tokens; t++) {
     const size_t at = row(head, token + t);
-    kernels_.pack_q(q_ + at * d_, group_ * d_, scale, queries.q + static_cast<size_t>(t) * group_ * words_);
+    kernels_.pack_q(q_ + at * d_, group_ * d_, scale, queries.q + static_cast<size_t>(t) * group_ * layout_.words);
     std::copy_n(&top_[at], group_, queries.top + t * group_);
     std::copy_n(&sum_[at], group_, queries.sum + t * group_);
     for (int g = 0; g < group_; g++) {
-      float* row = queries.out + static_cast<size_t>(t * group_ + g) * pitch_;
-      std::fill_n(row, pitch_, 0.0f);
+      float* row = queries.out + static_cast<size_t>(t * group_ + g) * layout_.pitch;
+      std::fill_n(row, layout_.pitch, 0.0f);
       if (top_[at + g] != kNothingSeen) std::copy_n(out_ + (at + g) * d_, d_, row);  // from an earlier phase
     }
   }
   for (int i = begin; i * kTileKeys < end; i++) {
     const float* packed = tile(head, i);
-    kernels_.attend_tile(queries, d_, packed, packed + k_floats_, from + i * kTileKeys,
+    kernels_.attend_tile(queries, d_, packed, packed + layout_.k_floats, from + i * kTileKeys,
                          std::min(kTileKeys, n - i * kTileKeys));
   }
   for (int t = 0; t < tokens; t++) {
@@ -202,7 +184,7 @@ void Prefill::attend_tokens(int head, int token, int phase, int worker) {
     std::copy_n(queries.top + t * group_, group_, &top_[at]);
     std::copy_n(queries.sum + t * group_, group_, &sum_[at]);
     for (int g = 0; g < group_; g++) {
-      const float* row = queries.out + static_cast<size_t>(t * group_ + g) * pitch_;
+      const float* row = queries.out + static_cast<size_t>(t * group_ + g) * layout_.pitch;
       const float factor = last ? 1.0f / queries.sum[t * group_ + g] : 1.0f;
       for (int i = 0; i < d_; i++) out_[(at + g) * d_ + i] = row[i] * factor;
     }

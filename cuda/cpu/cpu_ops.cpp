@@ -10,6 +10,7 @@
 #include "core/failure.h"
 #include "cpu/append.h"
 #include "cpu/attend.h"
+#include "cpu/attend_listed.h"
 #include "cpu/attend_prefill.h"
 #include "cpu/bandwidth.h"
 #include "cpu/block_scores.h"
@@ -33,8 +34,6 @@ namespace rkv::cpu {
 namespace {
 
 constexpr size_t kHugePage = 2 << 20;
-
-[[noreturn]] void absent(const char* op) { fail(RKV_E_INTERNAL, "the CPU backend has no %s yet", op); }
 
 class CpuOps final : public Ops {
  public:
@@ -150,8 +149,9 @@ class CpuOps final : public Ops {
   }
   void build_bounds(std::span<const PageWork> work, int d) override { cpu::build_bounds(pool_, level_, work, d); }
 
-  void attend_listed(const float*, int, std::span<const ListedRows>, int, int, DType, float*) override {
-    absent("attend_listed");
+  void attend_listed(const float* q, int n, std::span<const ListedRows> rows, int n_heads, int d, DType kv,
+                     float* out) override {
+    cpu::attend_listed(pool_, level_, q, n, rows, n_heads, d, kv, out);
   }
   void quantise(std::span<const QuantHead> heads, int d, DType kv) override {
     cpu::quantise(pool_, level_, heads, d, kv);

@@ -8,6 +8,7 @@
 #include "caches.h"
 #include "core/ops.h"
 #include "cpu/attend.h"
+#include "cpu/attend_listed.h"
 #include "cpu/attend_prefill.h"
 #include "cpu/bounds.h"
 #include "cpu/gather.h"
@@ -33,6 +34,30 @@ extern "C" RKV_API void rkvt_attend_prefill(int32_t level, int32_t threads, cons
   Guarded<float> queries(q, floats), result(nullptr, floats);
   cpu::attend_prefill(pool, static_cast<CpuLevel>(level), queries.data(), n, caches.heads, s->group, s->d,
                       static_cast<DType>(s->kv), sliding_window, result.data());
+  result.copy_to(out);
+}
+
+/// q, out f32 [n, n_heads * group, d], out in and out. Items i32 [n_items, 4]: query head, first row, rows, and the
+/// length of the item's list; `lists` holds the lists one after the other.
+extern "C" RKV_API void rkvt_attend_listed(int32_t level, int32_t threads, const CacheShape* s, const int32_t* runs,
+                                           const uint8_t* k, const uint8_t* v, const int32_t* positions, const float* q,
+                                           int32_t n, const int32_t* items, int32_t n_items, const int32_t* lists,
+                                           float* out) {
+  ThreadPool pool(threads);
+  const Caches caches(*s, runs, k, v, positions, nullptr);
+  const int n_heads = s->n_heads * s->group;
+  const size_t floats = static_cast<size_t>(n) * n_heads * s->d;
+  Guarded<float> queries(q, floats), result(out, floats);
+  std::vector<std::unique_ptr<Guarded<int32_t>>> copies;
+  std::vector<ListedRows> rows;
+  for (const int32_t* item = items; item != items + 4 * n_items; lists += item[3], item += 4) {
+    copies.push_back(std::make_unique<Guarded<int32_t>>(lists, item[3]));
+    HeadCache cache = caches.heads[item[0] / s->group];
+    cache.index = copies.back()->data(), cache.n_index = item[3];
+    rows.push_back({cache, item[0], item[1], item[2]});
+  }
+  cpu::attend_listed(pool, static_cast<CpuLevel>(level), queries.data(), n, rows, n_heads, s->d,
+                     static_cast<DType>(s->kv), result.data());
   result.copy_to(out);
 }
 
@@ -105,11 +130,12 @@ extern "C" RKV_API void rkvt_vote(int32_t level, int32_t threads, const CacheSha
 
 /// score f32 [n_heads, n], kept i32 [n_heads, keep].
 extern "C" RKV_API void rkvt_keep_best(int32_t threads, const float* score, int32_t n_heads, int32_t n, int32_t keep,
-                                       int32_t sinks, int32_t pool_kind, int32_t pool_width, int32_t* kept) {
+                                       int32_t sinks, int32_t pool_kind, int32_t pool_width, int32_t tie_by_position,
+                                       int32_t* kept) {
   ThreadPool pool(threads);
   std::vector<KeepHead> heads;
   for (int h = 0; h < n_heads; h++)
-    heads.push_back({score + static_cast<size_t>(h) * n, n, keep, sinks, pool_kind, pool_width, false,
+    heads.push_back({score + static_cast<size_t>(h) * n, n, keep, sinks, pool_kind, pool_width, tie_by_position != 0,
                      kept + static_cast<size_t>(h) * keep});
   cpu::keep_best(pool, heads);
 }

@@ -24,6 +24,24 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
     ],
     result: "void",
   },
+  rkvt_attend_listed: {
+    parameters: [
+      "i32", //    level
+      "i32", //    threads
+      "buffer", // shape
+      "buffer", // runs
+      "buffer", // k
+      "buffer", // v
+      "buffer", // positions
+      "buffer", // q
+      "i32", //    n
+      "buffer", // items
+      "i32", //    n_items
+      "buffer", // lists
+      "buffer", // out
+    ],
+    result: "void",
+  },
   rkvt_decode: {
     parameters: [
       "i32", //    level
@@ -74,6 +92,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
       "i32", //    sinks
       "i32", //    pool_kind
       "i32", //    pool_width
+      "i32", //    tie_by_position
       "buffer", // kept
     ],
     result: "void",
@@ -287,6 +306,39 @@ export function attendPrefill(cache: TestCache, q: Row[][], slidingWindow: numbe
   return q.map((_, token) => rows.slice(token * perToken, (token + 1) * perToken));
 }
 
+/** Rows [first, first + n) of one query head, and the slots that they may see. */
+export interface Listed {
+  readonly head: number;
+  readonly first: number;
+  readonly n: number;
+  readonly slots: readonly number[];
+}
+
+/** @param q [tokens][heads * group] of the last slots. @returns the same shape; rows that no item names are NaN. */
+export function attendListed(cache: TestCache, q: Row[][], items: readonly Listed[], on: Machine = {}): Row[][] {
+  const { shape, runs, k, v, positions } = cache.parts();
+  const flat = floats(q.flat());
+  const out = new Float32Array(flat.length).fill(NaN);
+  const numbers = Int32Array.from(items.flatMap(({ head, first, n, slots }) => [head, first, n, slots.length]));
+  const lists = Int32Array.from(items.flatMap(({ slots }) => [...slots]));
+  lib.rkvt_attend_listed(
+    ...machine(on),
+    shape,
+    runs,
+    k,
+    v,
+    positions,
+    flat,
+    q.length,
+    numbers,
+    items.length,
+    lists,
+    out,
+  );
+  const rows = rowsOf(out, cache.d), perToken = cache.heads * cache.group;
+  return q.map((_, token) => rows.slice(token * perToken, (token + 1) * perToken));
+}
+
 export interface DecodeResult {
   /** [heads][group] */
   readonly out: Row[][];
@@ -380,11 +432,23 @@ export function keepBest(
   pool: "max" | "avg",
   width: number,
   threads = 1,
+  tieByPosition = false,
 ): number[][] {
   const n = score[0]!.length;
   const flat = Float32Array.from(score.flatMap((row) => Array.from(row)));
   const kept = new Int32Array(score.length * keep);
-  lib.rkvt_keep_best(threads, flat, score.length, n, keep, sinks, pool === "max" ? 0 : 1, width, kept);
+  lib.rkvt_keep_best(
+    threads,
+    flat,
+    score.length,
+    n,
+    keep,
+    sinks,
+    pool === "max" ? 0 : 1,
+    width,
+    tieByPosition ? 1 : 0,
+    kept,
+  );
   return score.map((_, head) => [...kept.subarray(head * keep, (head + 1) * keep)]);
 }
 
