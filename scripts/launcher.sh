@@ -39,8 +39,9 @@ main=$root/cli/main.ts
 case $command in
   pull) set -- --allow-net --allow-run=python3 "--allow-write=$cache" "$main" "$@" ;;
   chat) set -- --allow-write "$main" "$@" ;; # a conversation is saved wherever the user says
-  # Charts are written wherever the user says, and PNG takes a native module that looks at the machine.
-  analyze) set -- --allow-write --allow-ffi --allow-sys "$main" "$@" ;;
+  # Charts are written wherever the user says; what makes PNG of them is a native module that asks what machine this is.
+  analyze) set -- --allow-write --allow-sys=cpus,hostname,networkInterfaces "--allow-ffi=$root/node_modules/.deno" \
+    "$main" "$@" ;;
   doctor) set -- --allow-sys=statfs "$main" "$@" ;; # free disk space
   *) set -- "$main" "$@" ;;
 esac
