@@ -6,7 +6,7 @@ import { NativeSession } from "../../lib/native/session.ts";
 import { EXACT, type LoadedTiny, loadTiny, randomTokens, relativeError } from "../support/native.ts";
 import { PLANS } from "../support/plans.ts";
 
-const SHAPE = { heads: 4, kvHeads: 2, headDim: 16, layers: 3 } as const;
+const SHAPE = { heads: 4, kvHeads: 2, headDim: 16, layers: 3, dim: 32, hiddenDim: 32 } as const;
 
 const A_SHAPE: Pattern = { kind: "a_shape", first: 10, second: 40 };
 const SLASH: Pattern = { kind: "vertical_slash", first: 40, second: 55 };
@@ -40,6 +40,10 @@ for (const [name, patterns] of Object.entries(PATTERNS)) {
       const session = sparse(tiny, patterns, chunk), reference = tiny.reference();
       await session.prefill(randomTokens(n, n));
       assertClose(session.logits(), reference.prefill(randomTokens(n, n), patterns));
+      if (n < 200) continue; // a pattern must matter, or agreement says nothing
+      const dense = tiny.session(EXACT);
+      await dense.prefill(randomTokens(n, n));
+      assert(relativeError(session.logits(), dense.logits()) > 1e-3);
     }
   });
 
