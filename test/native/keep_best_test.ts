@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { keepBest as referenceKeepBest } from "../reference/attention.ts";
-import { range } from "../reference/ops.ts";
+import { keepBest as referenceKeepBest, pool as referencePool } from "../reference/attention.ts";
+import { range, ranked } from "../reference/ops.ts";
 import { random } from "../reference/random.ts";
 import { keepBest } from "../support/attention.ts";
 
@@ -70,4 +70,21 @@ Deno.test("sinks are kept although nobody votes for them", () => {
   const score = Float32Array.from({ length: 50 }, (_, i) => i);
   assert.deepEqual(keepBest([score], 6, 4, "max", 1)[0], [0, 1, 2, 3, 48, 49]);
   assert.deepEqual(keepBest([score], 3, 4, "max", 1)[0], [0, 1, 2]);
+});
+
+Deno.test("with ties by position a plateau is kept from its beginning, peak or not", () => {
+  const score = [0, .1, .9, .2, 0, 0, .05, .3, 0, 0, .4, 0];
+  // Pooled by 3: .1 .9 .9 .9 .2 .05 .3 .3 .3 .4 .4 .4
+  const keep = (n: number, sinks = 0) => keepBest([score], n, sinks, "max", 3, 1, true)[0];
+  assert.deepEqual(keep(1), [1]);
+  assert.deepEqual(keep(4), [1, 2, 3, 9]);
+  assert.deepEqual(keep(4, 1), [0, 1, 2, 3]);
+  for (const [n, width, sinks] of [[33, 1, 0], [64, 5, 4], [200, 63, 0], [200, 7, 10]] as const) {
+    const score = scores(n, n, 3);
+    const others = ranked(referencePool(score, "max", width)).filter((i) => i >= sinks);
+    for (const keep of [sinks, Math.ceil(n / 3), n]) {
+      const wanted = [...range(0, sinks), ...others].slice(0, keep).sort((a, b) => a - b);
+      assert.deepEqual(keepBest([score], keep, sinks, "max", width, 2, true)[0], wanted);
+    }
+  }
 });
