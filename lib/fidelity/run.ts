@@ -7,10 +7,10 @@
  */
 import { type Cost, costOf } from "../engine/cost.ts";
 import type { Engine } from "../engine/engine.ts";
+import { observing, prefilled, runForks } from "../engine/forks.ts";
 import { formatOf } from "../engine/kv_options.ts";
 import { checkContext } from "../engine/prompt.ts";
 import { planFor, type Planned, type Recipe } from "../engine/recipe.ts";
-import { observationsFor } from "../methods/observe.ts";
 import { DENSE } from "../methods/plan.ts";
 import { NativeSession, type SessionOptions } from "../native/session.ts";
 import { argmax, compareLogits, type StepMeasure } from "./measures.ts";
@@ -46,8 +46,6 @@ export interface PromptResult {
   readonly arms: readonly ArmResult[];
 }
 
-/** Sessions that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
-const BATCH = 16;
 /** Chunk of the second prefill: none of the library's own sizes. */
 const OTHER_CHUNK = 96;
 
@@ -58,39 +56,30 @@ export async function measureFidelity(engine: Engine, request: FidelityRequest):
   const tail = Math.min(decodeTail, promptIds.length - 1);
   const head = promptIds.slice(0, promptIds.length - tail), fed = promptIds.slice(promptIds.length - tail);
   const planned = recipes.map((recipe) => planFor(recipe, engine.config, head.length, steps + tail));
-  const observe = observationsFor(planned.map(({ plans }) => plans));
 
-  using base = await prefilled(engine, head, { ...request.session, observe }, signal);
+  const prefill = { session: observing(request.session, planned), signal };
+  using base = await prefilled(engine, head, prefill);
   const { logits, continuation } = await runFull(base, fed, request);
   let done = 0;
   const total = steps * (recipes.length + 1);
-  const report = (arms: number) => request.onProgress?.(done += arms, total);
+  const measure = async (forks: readonly NativeSession[], batch: readonly Planned[]) =>
+    await runArms(
+      engine,
+      forks,
+      batch,
+      fed,
+      continuation,
+      logits,
+      request,
+      () => request.onProgress?.(done += forks.length, total),
+    );
 
-  using again = await prefilled(engine, head, { ...request.session, chunkTokens: OTHER_CHUNK }, signal);
+  const other = { session: { ...request.session, chunkTokens: OTHER_CHUNK }, signal };
+  using again = await prefilled(engine, head, other);
   const dense: Planned = { plans: [DENSE], tokenBudget: promptIds.length + steps };
-  const [noise] = await runArms(engine, again, [dense], fed, continuation, logits, request, report);
-  const arms: ArmResult[] = [];
-  for (let from = 0; from < planned.length; from += BATCH) {
-    const batch = planned.slice(from, from + BATCH);
-    arms.push(...await runArms(engine, base, batch, fed, continuation, logits, request, report));
-  }
+  const [noise] = await runForks(engine, again, head, [dense], other, measure);
+  const arms = await runForks(engine, base, head, planned, prefill, measure);
   return { continuation, noise: noise!.measures, arms };
-}
-
-async function prefilled(
-  engine: Engine,
-  ids: readonly number[],
-  options: SessionOptions,
-  signal: AbortSignal,
-): Promise<NativeSession> {
-  const session = NativeSession.create(engine.model, options);
-  try {
-    await session.prefill(ids, { signal });
-    return session;
-  } catch (error) {
-    session[Symbol.dispose]();
-    throw error;
-  }
 }
 
 /** The full cache's logits of every step, and the tokens between them. */
@@ -113,39 +102,29 @@ async function runFull(
   return { logits, continuation: tokens };
 }
 
-/** Forks of one prefill under plans of their own, fed the continuation together. */
+/** Compressed sessions that are fed the continuation together. */
 async function runArms(
   engine: Engine,
-  base: NativeSession,
+  forks: readonly NativeSession[],
   planned: readonly Planned[],
   fed: readonly number[],
   continuation: readonly number[],
   wanted: readonly Float32Array[],
   { session: options, signal }: FidelityRequest,
-  report: (arms: number) => void,
+  report: () => void,
 ): Promise<ArmResult[]> {
-  const forks: NativeSession[] = [];
-  try {
-    for (const { plans } of planned) {
-      const fork = base.fork();
-      forks.push(fork);
-      await fork.compress(plans);
-    }
-    for (const id of fed) await NativeSession.decode(forks, forks.map(() => id));
-    const measures: StepMeasure[][] = forks.map(() => []);
-    for (const [step, token] of continuation.entries()) {
-      signal.throwIfAborted();
-      forks.forEach((fork, i) => measures[i]!.push(compareLogits(wanted[step]!, fork.logits(), token)));
-      report(forks.length);
-      if (step + 1 < continuation.length) await NativeSession.decode(forks, forks.map(() => token));
-    }
-    const format = formatOf(options);
-    return forks.map((fork, i) => ({
-      tokenBudget: planned[i]!.tokenBudget,
-      measures: measures[i]!,
-      cost: costOf(fork.stats(), engine.model.usage(), engine.config, format),
-    }));
-  } finally {
-    for (const fork of forks) fork[Symbol.dispose]();
+  for (const id of fed) await NativeSession.decode(forks, forks.map(() => id));
+  const measures: StepMeasure[][] = forks.map(() => []);
+  for (const [step, token] of continuation.entries()) {
+    signal.throwIfAborted();
+    forks.forEach((fork, i) => measures[i]!.push(compareLogits(wanted[step]!, fork.logits(), token)));
+    report();
+    if (step + 1 < continuation.length) await NativeSession.decode(forks, forks.map(() => token));
   }
+  const format = formatOf(options);
+  return forks.map((fork, i) => ({
+    tokenBudget: planned[i]!.tokenBudget,
+    measures: measures[i]!,
+    cost: costOf(fork.stats(), engine.model.usage(), engine.config, format),
+  }));
 }
