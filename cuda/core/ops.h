@@ -144,7 +144,7 @@ struct VoteHead {
   float* diagonals;  // device [group, cache.n] or NULL: the weights summed by distance (query slot - key slot)
 };
 
-/// One KV head whose tokens are scored by what they are: no queries.
+/// One KV head whose tokens are scored by what they are: no queries. Means and partitions are those of the whole cache.
 struct KeyScoreHead {
   HeadCache cache;  // runs only
   int32_t n_scored;
@@ -156,7 +156,7 @@ struct KeyScoreHead {
 struct ExpectedHead {
   HeadCache cache;  // runs only
   int32_t n_scored;
-  int32_t first;            // slots before it are left out of the softmax and score 0
+  int32_t first;            // slots before it are left out of the softmax, which covers the whole cache, and score 0
   const float* mean;        // device [group, d]: mean query, rotation included
   const float* covariance;  // device [group, d, d] likewise, or NULL
   bool max;                 // largest of the group instead of the mean
@@ -281,8 +281,9 @@ class Ops {
   /// As attend_prefill() for rows that see only listed slots. q, out [n, n_heads, d].
   virtual void attend_listed(const float* q, int n, std::span<const ListedRows> rows, int n_heads, int d, DType kv,
                              float* out) = 0;
-  /// Products of mean queries and mean keys over blocks of 64 tokens: score[n_heads, row blocks, key blocks] (device).
-  /// The first query row is slot `first_slot`, a multiple of 64.
+  /// Products of mean queries and mean keys over blocks of 64 tokens: score[n_heads, ceil(n / 64), ceil((first_slot +
+  /// n) / 64)] (device), -infinity for keys behind the row block. The first query row is slot `first_slot`, a multiple
+  /// of 64; the last blocks may be shorter.
   virtual void block_scores(const float* q, int n, int first_slot, std::span<const HeadCache> heads, int group, int d,
                             DType kv, float* score) = 0;
 
