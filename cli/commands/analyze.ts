@@ -13,7 +13,7 @@ import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
 import * as recipe from "../recipe.ts";
-import { formatCount, formatPercent } from "../ui/format.ts";
+import { formatCount, formatPercent, plural } from "../ui/format.ts";
 import { note, snakeKeys, writeJson, writeLine } from "../ui/output.ts";
 import { Progress } from "../ui/progress.ts";
 
@@ -38,7 +38,7 @@ export function declare(command: Command): void {
       new Option("--unique-top-k <tokens>", "size of the true top-k whose novelty is followed over the steps")
         .default(256).argParser(option.integer("--unique-top-k", { min: 1 })),
     )
-    .option("--out <folder>", "write analysis.json and the heat maps (SVG and PNG) there")
+    .option("--out <folder>", "write analysis.json and the charts (SVG and PNG) there")
     .addOption(option.deviceOption())
     .addOption(option.threadsOption())
     .addOption(option.kvTypeOption())
@@ -47,6 +47,7 @@ export function declare(command: Command): void {
     .action(async (flags) => {
       const recipes = await recipe.recipesFrom(flags);
       const prompt = await readPrompt(flags);
+      if (flags.out !== undefined) await makeFolder(flags.out);
       const signal = interruptSignal();
       const prepared = await prepareEngine(flags);
       const { text, source } = prepared;
@@ -68,9 +69,9 @@ export function declare(command: Command): void {
           onProgress,
         })
       );
-      if (flags.out !== undefined) await writeFolder(flags.out, engine, analysis);
       if (flags.json) writeJson(record(engine, analysis));
       else await print(engine, analysis);
+      if (flags.out !== undefined) await writeFolder(flags.out, engine, analysis);
     });
 }
 
@@ -85,22 +86,33 @@ function record(engine: Engine, analysis: Analysis) {
   return { model: engine.source.name, device: engine.device.name, ...analysis };
 }
 
+/** Before the work begins, so that it is not lost where nothing can be written. */
+async function makeFolder(folder: string): Promise<void> {
+  await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
+}
+
 async function writeFolder(folder: string, engine: Engine, analysis: Analysis): Promise<void> {
   const { analysisCharts } = await import("../../lib/analyze/charts.ts");
   const { renderPng, renderSvg } = await import("../../lib/chart/render.ts");
-  try {
-    await Deno.mkdir(folder, { recursive: true });
+  await writing(folder, async () => {
     await Deno.writeTextFile(`${folder}/analysis.json`, JSON.stringify(snakeKeys(record(engine, analysis))) + "\n");
     for (const [name, spec] of Object.entries(analysisCharts(analysis))) {
       const svg = await renderSvg(spec);
       await Deno.writeTextFile(`${folder}/${name}.svg`, svg);
       await Deno.writeFile(`${folder}/${name}.png`, await renderPng(svg));
     }
+  });
+  note(`Wrote analysis.json and the charts to ${folder}`);
+}
+
+/** @throws {RunError} when the system refuses. */
+async function writing(folder: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error)) throw error;
     throw new RunError(`Cannot write the analysis to ${folder}: ${error.message}`);
   }
-  note(`Wrote analysis.json and the heat maps to ${folder}`);
 }
 
 async function print(engine: Engine, analysis: Analysis): Promise<void> {
@@ -109,7 +121,7 @@ async function print(engine: Engine, analysis: Analysis): Promise<void> {
   const needle = analysis.needle === null ? [] : ["needle cached", "needle attended"];
   const rows = analysis.methods.map((method) => [
     method.method,
-    formatCount(method.tokenBudget),
+    method.tokenBudget === null ? "-" : formatCount(method.tokenBudget),
     formatCount(method.attended),
     share(method.mass),
     share(Math.min(...method.heads.map((head) => head.mass))),
@@ -125,7 +137,9 @@ async function print(engine: Engine, analysis: Analysis): Promise<void> {
   const { k, steps } = analysis.uniqueTopK;
   writeLine(
     `\n${engine.source.name} on ${engine.device.name}: ${formatCount(analysis.promptTokens)} prompt tokens, ` +
-      `${steps.length} steps. mass: of the full softmax, on what was attended; recall: of the truly best tokens. ` +
+      `${
+        plural(steps.length, "step")
+      }. mass: of the full softmax, on what was attended; recall: of the truly best tokens. ` +
       `The true top ${k} of a query head named ${formatCount(steps[0]!)} different tokens in the first step and ` +
       `${formatCount(steps.at(-1)!)} in all.`,
   );

@@ -2,7 +2,8 @@
 import type { TopLevelSpec } from "vega-lite";
 import { heatMaps } from "../chart/heat_map.ts";
 import type { Analysis } from "./run.ts";
-import type { HeadReport, MethodReport } from "./tally.ts";
+import type { MethodReport } from "./tallies.ts";
+import type { HeadReport } from "./tally.ts";
 
 /** Specifications by file name. */
 export function analysisCharts({ methods, overlap, uniqueTopK, needle }: Analysis): Record<string, TopLevelSpec> {
@@ -26,7 +27,7 @@ export function analysisCharts({ methods, overlap, uniqueTopK, needle }: Analysi
 
 /** A method as tables and pictures name it. */
 export function label({ method, tokenBudget }: MethodReport): string {
-  return `${method} ${tokenBudget}`;
+  return tokenBudget === null ? method : `${method} ${tokenBudget}`;
 }
 
 function perHead(

@@ -1,32 +1,24 @@
 /**
  * Why a method wins or loses: what it attends to, against the full cache's softmax over everything.
  *
- * All methods are forks of one prefill and are fed the full cache's own continuation in one batch, so that in every step
- * the same question is asked of the same history.
+ * All methods are fed the full cache's own continuation in one batch, so that in every step the same question is asked of
+ * the same history.
  */
 import type { Engine } from "../engine/engine.ts";
-import { checkContext } from "../engine/prompt.ts";
-import { planFor, type Recipe } from "../engine/recipe.ts";
-import { argmax } from "../fidelity/measures.ts";
-import { observationsFor } from "../methods/observe.ts";
-import { DENSE } from "../methods/plan.ts";
-import { NativeSession, type SessionOptions } from "../native/session.ts";
-import { HeadTally, type MethodReport, OverlapTally, UniqueTally } from "./tally.ts";
-import { RankedWeights } from "./weights.ts";
+import { largest } from "../engine/logprobs.ts";
+import { type ArmGroup, type ArmsRequest, forkArms, FULL, groupArms, prefillGroup } from "../fidelity/arms.ts";
+import { TokenCount } from "../fidelity/token_count.ts";
+import { NativeSession } from "../native/session.ts";
+import { type MethodReport, Tallies } from "./tallies.ts";
 
-export interface AnalysisRequest {
-  readonly promptIds: readonly number[];
-  readonly recipes: readonly Recipe[];
-  /** Decode steps that are looked at. */
-  readonly steps: number;
+/** Every one of the `steps` is looked at. */
+export interface AnalysisRequest extends ArmsRequest {
   /** Tokens [begin, end) of the prompt that the answer depends on. */
   readonly needle: readonly [number, number] | null;
   /** Tokens of the true top-k whose novelty is followed. */
   readonly topK: number;
-  readonly session?: SessionOptions;
-  readonly allowLong?: boolean;
   readonly signal: AbortSignal;
-  /** Counts layers x steps. */
+  /** Counts tokens that went through the model. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -42,78 +34,72 @@ export interface Analysis {
   readonly uniqueTopK: { readonly k: number; readonly steps: readonly number[] };
 }
 
-/** @throws {RunError} for a prompt that does not fit the model, {UsageError} for a budget that cannot be planned. */
+/** @throws {RunError} for a prompt that does not fit the model, {UsageError} for a recipe that cannot be planned. */
 export async function analyze(engine: Engine, request: AnalysisRequest): Promise<Analysis> {
   const { promptIds, recipes, steps, needle, topK, signal } = request;
-  const { nLayers, nHeads, nKvHeads } = engine.config;
-  if (!request.allowLong) checkContext(promptIds.length, steps, engine.config.contextLength);
-  const planned = recipes.map((recipe) => planFor(recipe, engine.config, promptIds.length, steps));
-  const observe = observationsFor(planned.map(({ plans }) => plans));
-  using base = NativeSession.create(engine.model, { ...request.session, observe, trace: true });
-  await base.prefill(promptIds, { signal });
+  const { nLayers } = engine.config;
+  const groups = groupArms(engine, request);
+  const prefilled = groups.reduce((sum, group) => sum + group.prefilled, 0);
+  const count = new TokenCount(prefilled + steps * (recipes.length + 1), request.onProgress);
+  using sessions = await openSessions(engine, groups, request, count);
+  const { full, methods } = sessions, all = [full, ...methods];
 
-  using full = base.fork();
-  await full.compress(DENSE);
-  const forks: NativeSession[] = [];
-  try {
-    for (const { plans } of planned) {
-      const fork = base.fork();
-      forks.push(fork);
-      await fork.compress(plans);
+  const tallies = new Tallies(engine.config, recipes.length, { needle, topK });
+  const continuation = [largest(full.logits(), 1)[0]!];
+  for (let step = 0; step < steps; step++) {
+    await NativeSession.decode(all, all.map(() => continuation[step]!));
+    for (let layer = 0; layer < nLayers; layer++) {
+      signal.throwIfAborted();
+      tallies.add(step, layer, full, methods);
+      count.add(all.length / nLayers);
     }
-    const tallies = recipes.map(() =>
-      Array.from(
-        { length: nLayers * nKvHeads },
-        (_, i) => new HeadTally(Math.floor(i / nKvHeads), i % nKvHeads, needle),
-      )
-    );
-    const overlap = new OverlapTally(recipes.length), unique = new UniqueTally(topK);
-    const continuation = [argmax(full.logits())];
-    for (let step = 0; step < steps; step++) {
-      const all = [full, ...forks];
-      await NativeSession.decode(all, all.map(() => continuation[step]!));
-      for (let layer = 0; layer < nLayers; layer++) {
-        signal.throwIfAborted();
-        for (let head = 0; head < nHeads; head++) {
-          const weights = new RankedWeights(full.weights(layer, head));
-          unique.add(step, layer * nHeads + head, weights);
-          const attended = forks.map((fork) => fork.selected(layer, head));
-          overlap.add(attended);
-          const slot = layer * nKvHeads + Math.floor(head / (nHeads / nKvHeads));
-          forks.forEach((fork, i) => tallies[i]![slot]!.add(weights, fork.cached(layer, head), attended[i]!));
-        }
-        request.onProgress?.(step * nLayers + layer + 1, steps * nLayers);
-      }
-      continuation.push(argmax(full.logits()));
-    }
-    return {
-      promptTokens: promptIds.length,
-      needle,
-      continuation: continuation.slice(0, steps),
-      methods: recipes.map(({ method }, i) =>
-        summarise(method.name, planned[i]!.tokenBudget, tallies[i]!.map((tally) => tally.report()))
-      ),
-      overlap: overlap.report(),
-      uniqueTopK: { k: topK, steps: unique.report() },
-    };
-  } finally {
-    for (const fork of forks) fork[Symbol.dispose]();
+    continuation.push(largest(full.logits(), 1)[0]!);
   }
+  return {
+    promptTokens: promptIds.length,
+    needle,
+    continuation: continuation.slice(0, steps),
+    methods: recipes.map(({ method }, i) => ({
+      method: method.name,
+      tokenBudget: method.ignoresBudget ? null : sessions.tokenBudgets[i]!,
+      ...tallies.report(i),
+    })),
+    overlap: tallies.overlap.report(),
+    uniqueTopK: { k: topK, steps: tallies.unique.report() },
+  };
 }
 
-/** Means over all layers and KV heads, with the heads themselves. */
-function summarise(method: string, tokenBudget: number, heads: MethodReport["heads"]): MethodReport {
-  const mean = (value: (head: MethodReport["heads"][number]) => number) =>
-    heads.reduce((sum, head) => sum + value(head), 0) / heads.length;
-  const hasNeedle = heads[0]!.needleCached !== null;
-  return {
-    method,
-    tokenBudget,
-    mass: mean((head) => head.mass),
-    recall: mean((head) => head.recall),
-    attended: mean((head) => head.attended),
-    needleCached: hasNeedle ? mean((head) => head.needleCached!) : null,
-    needleAttended: hasNeedle ? mean((head) => head.needleAttended!) : null,
-    heads,
-  };
+/** The full cache and every method, ready to go on after the prompt. */
+interface Sessions extends Disposable {
+  readonly full: NativeSession;
+  /** In the order of the recipes, as the budgets. */
+  readonly methods: readonly NativeSession[];
+  readonly tokenBudgets: readonly number[];
+}
+
+/** Prefill every group once and fork its arms. */
+async function openSessions(
+  engine: Engine,
+  groups: readonly ArmGroup[],
+  { promptIds, signal }: AnalysisRequest,
+  count: TokenCount,
+): Promise<Sessions> {
+  using opened = new DisposableStack();
+  const methods: NativeSession[] = [], tokenBudgets: number[] = [];
+  let full: NativeSession | undefined;
+  for (const group of groups) {
+    const traced = { ...group, session: { ...group.session, trace: true } };
+    const onProgress = count.prefill(engine.config.nLayers);
+    using base = await prefillGroup(engine, traced, promptIds, { signal, onProgress });
+    const arms = full === undefined ? [FULL, ...group.arms] : group.arms; // the first group's prefill is the full cache's
+    const forks = await forkArms(base, arms, promptIds.slice(group.prefilled), signal);
+    forks.forEach((fork) => opened.use(fork));
+    full ??= forks.shift()!;
+    group.arms.forEach(({ index, planned }, i) => {
+      methods[index] = forks[i]!;
+      tokenBudgets[index] = planned.tokenBudget;
+    });
+  }
+  const owner = opened.move();
+  return { full: full!, methods, tokenBudgets, [Symbol.dispose]: () => owner.dispose() };
 }

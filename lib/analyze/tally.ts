@@ -16,17 +16,6 @@ export interface HeadReport {
   readonly needleAttended: number | null;
 }
 
-export interface MethodReport {
-  readonly method: string;
-  readonly tokenBudget: number;
-  readonly mass: number;
-  readonly recall: number;
-  readonly attended: number;
-  readonly needleCached: number | null;
-  readonly needleAttended: number | null;
-  readonly heads: readonly HeadReport[];
-}
-
 class Mean {
   #sum = 0;
   #count = 0;

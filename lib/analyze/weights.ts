@@ -1,14 +1,18 @@
 /** What a selection is worth, judged by the full cache's softmax weights of one query head. */
 
-/** Tokens of one query head in one step, best first. */
+/** Tokens of one query head in one step with their places in the order of weights. */
 export class RankedWeights {
   readonly #rank: Int32Array;
 
   /** @param weights  f32 [n]: softmax weights of the full cache, by position. */
   constructor(readonly weights: Float32Array) {
-    const order = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
-    this.#rank = new Int32Array(weights.length);
-    order.forEach((position, rank) => this.#rank[position] = rank);
+    const n = weights.length;
+    // Numbers sort ten times as fast without a function that compares them. So weight and position become one: the bits
+    // of a float that is not negative are in the order of its values, and below 2^30 up to 1.
+    const bits = new Uint32Array(weights.buffer, weights.byteOffset, n);
+    const order = Float64Array.from(bits, (bit, position) => (2 ** 30 - bit) * n + position).sort();
+    this.#rank = new Int32Array(n);
+    order.forEach((key, rank) => this.#rank[key % n] = rank);
   }
 
   /** Attention mass on these positions: 1 for all of them. */

@@ -13,6 +13,11 @@ export interface TokenLogprob {
  */
 export function topLogprobs(logits: Float32Array, count: number): TokenLogprob[] {
   const normaliser = logSumExp(logits);
+  return largest(logits, count).map((id) => ({ id, logprob: logits[id]! - normaliser }));
+}
+
+/** Ids of the largest logits, best first. Ties go to the lower id. */
+export function largest(logits: Float32Array, count: number): number[] {
   const best: number[] = [];
   for (let id = 0; id < logits.length; id++) {
     if (best.length === count && logits[id]! <= logits[best.at(-1)!]!) continue;
@@ -21,7 +26,7 @@ export function topLogprobs(logits: Float32Array, count: number): TokenLogprob[]
     best.splice(place, 0, id);
     if (best.length > count) best.pop();
   }
-  return best.map((id) => ({ id, logprob: logits[id]! - normaliser }));
+  return best;
 }
 
 /** Log probability of one token at temperature 1. */
@@ -29,7 +34,8 @@ export function logprobOf(logits: Float32Array, id: number): number {
   return logits[id]! - logSumExp(logits);
 }
 
-function logSumExp(logits: Float32Array): number {
+/** Logarithm of the sum of exponentials, in float64. */
+export function logSumExp(logits: Float32Array): number {
   let max = -Infinity;
   for (const value of logits) max = Math.max(max, value);
   let sum = 0;

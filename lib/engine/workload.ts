@@ -3,6 +3,7 @@ import { decodeTail } from "../methods/settings.ts";
 import type { ModelConfig } from "../model/types.ts";
 import type { SessionOptions } from "../native/session.ts";
 import type { BenchmarkRequest } from "./benchmark.ts";
+import { formatOf } from "./kv_options.ts";
 import type { Workload } from "./memory.ts";
 import { planFor, type Recipe } from "./recipe.ts";
 
@@ -41,6 +42,7 @@ export function forksWorkload(
   promptTokens: number,
   { recipes, steps, session }: { recipes: readonly Recipe[]; steps: number; session: SessionOptions },
 ): Workload {
-  const plans = recipes.map((recipe) => planFor(recipe, config, promptTokens, steps).plans);
+  const format = formatOf(session);
+  const plans = recipes.map((recipe) => planFor(recipe, config, promptTokens, steps, format).plans);
   return { promptTokens, newTokens: steps, plans, keepsPrompt: true, together: true, session };
 }

@@ -1,4 +1,5 @@
 /** How far a compressed cache's next-token distribution is from the full cache's, for one step. Natural logarithms. */
+import { largest, logSumExp } from "../engine/logprobs.ts";
 
 /** p is the full cache's distribution, q the compressed one's, y the token that follows. */
 export interface StepMeasure {
@@ -43,32 +44,3 @@ export function compareLogits(full: Float32Array, compressed: Float32Array, targ
 
 /** ln of a probability that changes no sum: exp(-46) is 1e-20, times a vocabulary of a million. */
 const NEGLIGIBLE = -46;
-
-/** ln sum exp, in float64. */
-export function logSumExp(logits: Float32Array): number {
-  let top = -Infinity;
-  for (let i = 0; i < logits.length; i++) top = Math.max(top, logits[i]!);
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - top);
-  return top + Math.log(sum);
-}
-
-/** Index of the largest value; of equals the lowest. */
-export function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
-}
-
-/** Indices of the `count` largest values, best first; of equals the lower index first. */
-function largest(values: Float32Array, count: number): number[] {
-  const best: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    if (best.length === count && values[i]! <= values[best[count - 1]!]!) continue;
-    let at = best.length;
-    while (at > 0 && values[best[at - 1]!]! < values[i]!) at--;
-    best.splice(at, 0, i);
-    if (best.length > count) best.pop();
-  }
-  return best;
-}

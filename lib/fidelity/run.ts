@@ -2,32 +2,24 @@
  * Teacher-forced fidelity: every method is fed the same continuation, the full cache's own, and its next-token
  * distributions are compared with the full cache's.
  *
- * One prefill serves all methods: they are forks of it, and decode in one batch. Of a second prefill in chunks of another
- * size, which computes the same with other roundings, comes the noise floor.
+ * Methods are forks of one prefill and decode in batches. Of a second prefill in chunks of another size, which computes
+ * the same with other roundings, comes the noise floor.
  */
 import { type Cost, costOf } from "../engine/cost.ts";
 import type { Engine } from "../engine/engine.ts";
-import { observing, prefilled, runForks } from "../engine/forks.ts";
 import { formatOf } from "../engine/kv_options.ts";
-import { checkContext } from "../engine/prompt.ts";
-import { planFor, type Planned, type Recipe } from "../engine/recipe.ts";
-import { DENSE } from "../methods/plan.ts";
-import { NativeSession, type SessionOptions } from "../native/session.ts";
-import { argmax, compareLogits, type StepMeasure } from "./measures.ts";
+import { largest } from "../engine/logprobs.ts";
+import { NativeSession } from "../native/session.ts";
+import { type Arm, type ArmGroup, type ArmsRequest, forkArms, FULL, groupArms, prefillGroup } from "./arms.ts";
+import { compareLogits, type StepMeasure } from "./measures.ts";
+import { TokenCount } from "./token_count.ts";
 
-export interface FidelityRequest {
-  readonly promptIds: readonly number[];
-  readonly recipes: readonly Recipe[];
-  /** Steps that are compared; the first one compares the logits at the prompt's end. */
-  readonly steps: number;
-  /** Tokens that are fed instead of what the full cache prefers. */
+/** `steps` are compared; the first one compares the logits at the prompt's end. */
+export interface FidelityRequest extends ArmsRequest {
+  /** Tokens that are fed instead of what the full cache prefers, at least one for each step. */
   readonly continuation?: readonly number[];
-  /** Last prompt tokens that are fed as decode steps, so that eviction cannot see them. @default 0 */
-  readonly decodeTail?: number;
-  readonly session?: SessionOptions;
-  readonly allowLong?: boolean;
   readonly signal: AbortSignal;
-  /** Counts decode steps of all arms. */
+  /** Counts tokens that went through the model. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -46,85 +38,108 @@ export interface PromptResult {
   readonly arms: readonly ArmResult[];
 }
 
-/** Chunk of the second prefill: none of the library's own sizes. */
+/** What the full cache says: logits of every step and the token that follows it. */
+interface Reference {
+  readonly logits: readonly Float32Array[];
+  readonly continuation: readonly number[];
+}
+
+/** One prompt under measurement. */
+interface Run {
+  readonly engine: Engine;
+  readonly request: FidelityRequest;
+  readonly count: TokenCount;
+}
+
+/** Sessions that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
+const BATCH = 16;
+/** Longest chunk of the second prefill: none of the library's own sizes. */
 const OTHER_CHUNK = 96;
 
-/** @throws {RunError} for a prompt that does not fit the model, {UsageError} for a budget that cannot be planned. */
+/** @throws {RunError} for a prompt that does not fit the model, {UsageError} for a recipe that cannot be planned. */
 export async function measureFidelity(engine: Engine, request: FidelityRequest): Promise<PromptResult> {
-  const { promptIds, recipes, steps, decodeTail = 0, signal } = request;
-  if (!request.allowLong) checkContext(promptIds.length, steps, engine.config.contextLength);
-  const tail = Math.min(decodeTail, promptIds.length - 1);
-  const head = promptIds.slice(0, promptIds.length - tail), fed = promptIds.slice(promptIds.length - tail);
-  const planned = recipes.map((recipe) => planFor(recipe, engine.config, head.length, steps + tail));
+  const { promptIds, steps } = request;
+  const [dense, ...others] = groupArms(engine, request);
+  const chunkTokens = Math.min(OTHER_CHUNK, Math.ceil(promptIds.length / 2));
+  const again: ArmGroup = { ...dense, session: { ...dense.session, chunkTokens }, arms: [FULL] };
+  const tokens = [dense, ...others, again].map(({ prefilled, arms }) =>
+    prefilled + arms.length * (promptIds.length - prefilled + steps)
+  );
+  const count = new TokenCount(tokens.reduce((a, b) => a + b) + steps, request.onProgress);
+  const run: Run = { engine, request, count };
 
-  const prefill = { session: observing(request.session, planned), signal };
-  using base = await prefilled(engine, head, prefill);
-  const { logits, continuation } = await runFull(base, fed, request);
-  let done = 0;
-  const total = steps * (recipes.length + 1);
-  const measure = async (forks: readonly NativeSession[], batch: readonly Planned[]) =>
-    await runArms(
-      engine,
-      forks,
-      batch,
-      fed,
-      continuation,
-      logits,
-      request,
-      () => request.onProgress?.(done += forks.length, total),
-    );
-
-  const other = { session: { ...request.session, chunkTokens: OTHER_CHUNK }, signal };
-  using again = await prefilled(engine, head, other);
-  const dense: Planned = { plans: [DENSE], tokenBudget: promptIds.length + steps };
-  const [noise] = await runForks(engine, again, head, [dense], other, measure);
-  const arms = await runForks(engine, base, head, planned, prefill, measure);
-  return { continuation, noise: noise!.measures, arms };
+  const arms: ArmResult[] = [];
+  const keep = (group: ArmGroup, results: readonly ArmResult[]) =>
+    group.arms.forEach(({ index }, i) => arms[index] = results[i]!);
+  let reference: Reference;
+  {
+    using base = await prefill(run, dense);
+    reference = await runFull(run, base);
+    keep(dense, await runArms(run, base, dense, reference));
+  }
+  for (const group of others) {
+    using base = await prefill(run, group);
+    keep(group, await runArms(run, base, group, reference));
+  }
+  using base = await prefill(run, again);
+  const [noise] = await runArms(run, base, again, reference);
+  return { continuation: reference.continuation, noise: noise!.measures, arms };
 }
 
-/** The full cache's logits of every step, and the tokens between them. */
-async function runFull(
-  base: NativeSession,
-  fed: readonly number[],
-  { steps, continuation, signal }: FidelityRequest,
-): Promise<{ logits: Float32Array[]; continuation: number[] }> {
-  using full = base.fork();
-  await full.compress(DENSE);
-  for (const id of fed) await NativeSession.decode([full], [id]);
-  const logits = [full.logits()], tokens: number[] = [];
+function prefill({ engine, request: { promptIds, signal }, count }: Run, group: ArmGroup): Promise<NativeSession> {
+  return prefillGroup(engine, group, promptIds, { signal, onProgress: count.prefill(engine.config.nLayers) });
+}
+
+/** The full cache step by step, on what it prefers or on the text that was given. */
+async function runFull({ request, count }: Run, base: NativeSession): Promise<Reference> {
+  const { steps, continuation: given, signal } = request;
+  const [full] = await forkArms(base, [FULL], [], signal);
+  using _ = full!;
+  const logits: Float32Array[] = [], continuation: number[] = [];
   for (let step = 0; step < steps; step++) {
     signal.throwIfAborted();
-    tokens.push(continuation?.[step] ?? argmax(logits[step]!));
-    if (step + 1 === steps) break;
-    await NativeSession.decode([full], [tokens[step]!]);
-    logits.push(full.logits());
+    if (step > 0) await NativeSession.decode([full!], [continuation[step - 1]!]);
+    logits.push(full!.logits());
+    continuation.push(given?.[step] ?? largest(logits[step]!, 1)[0]!);
+    count.add(1);
   }
-  return { logits, continuation: tokens };
+  return { logits, continuation };
 }
 
-/** Compressed sessions that are fed the continuation together. */
-async function runArms(
-  engine: Engine,
-  forks: readonly NativeSession[],
-  planned: readonly Planned[],
-  fed: readonly number[],
-  continuation: readonly number[],
-  wanted: readonly Float32Array[],
-  { session: options, signal }: FidelityRequest,
-  report: () => void,
-): Promise<ArmResult[]> {
-  for (const id of fed) await NativeSession.decode(forks, forks.map(() => id));
-  const measures: StepMeasure[][] = forks.map(() => []);
-  for (const [step, token] of continuation.entries()) {
-    signal.throwIfAborted();
-    forks.forEach((fork, i) => measures[i]!.push(compareLogits(wanted[step]!, fork.logits(), token)));
-    report();
-    if (step + 1 < continuation.length) await NativeSession.decode(forks, forks.map(() => token));
+/** The arms of a group on the reference's continuation. @returns Their results in the group's order. */
+async function runArms(run: Run, base: NativeSession, group: ArmGroup, reference: Reference): Promise<ArmResult[]> {
+  const results: ArmResult[] = [];
+  for (let from = 0; from < group.arms.length; from += BATCH) {
+    results.push(...await runBatch(run, base, group, group.arms.slice(from, from + BATCH), reference));
   }
-  const format = formatOf(options);
-  return forks.map((fork, i) => ({
-    tokenBudget: planned[i]!.tokenBudget,
-    measures: measures[i]!,
-    cost: costOf(fork.stats(), engine.model.usage(), engine.config, format),
-  }));
+  return results;
+}
+
+async function runBatch(
+  { engine, request: { promptIds, signal }, count }: Run,
+  base: NativeSession,
+  { prefilled, session }: ArmGroup,
+  arms: readonly Arm[],
+  { logits, continuation }: Reference,
+): Promise<ArmResult[]> {
+  const tail = promptIds.slice(prefilled);
+  const forks = await forkArms(base, arms, tail, signal);
+  try {
+    count.add(forks.length * tail.length);
+    const measures: StepMeasure[][] = forks.map(() => []);
+    for (const [step, token] of continuation.entries()) {
+      signal.throwIfAborted();
+      if (step > 0) await NativeSession.decode(forks, forks.map(() => continuation[step - 1]!));
+      forks.forEach((fork, i) => measures[i]!.push(compareLogits(logits[step]!, fork.logits(), token)));
+      count.add(forks.length);
+    }
+    const format = formatOf(session);
+    return forks.map((fork, i) => ({
+      tokenBudget: arms[i]!.planned.tokenBudget,
+      measures: measures[i]!,
+      cost: costOf(fork.stats(), engine.model.usage(), engine.config, format),
+    }));
+  } finally {
+    for (const fork of forks) fork[Symbol.dispose]();
+  }
 }

@@ -6,10 +6,11 @@ import { type FidelitySummary, summarise } from "./summary.ts";
 /** One method at one budget. Means over prompts where prompts differ. */
 export interface FidelityRow extends FidelitySummary {
   readonly method: string;
-  /** Tokens per KV head and step: asked for, and read in fact, scoring included. */
-  readonly tokenBudget: number;
-  readonly measuredBudget: number;
-  /** K and V kept at the end, and what is kept beside them. */
+  /** Tokens per KV head and step; null for a method that has no budget. */
+  readonly tokenBudget: number | null;
+  /** Tokens' worth of K and V that were read per step and KV head, scoring included; null without decode steps. */
+  readonly measuredBudget: number | null;
+  /** K and V kept at the end, and what is kept beside them, for all layers. */
   readonly kvBytes: number;
   readonly auxBytes: number;
 }
@@ -29,8 +30,10 @@ export function gather(recipes: readonly Recipe[], results: readonly PromptResul
     noise: summarise(results.map((result) => result.noise)),
     rows: recipes.map((recipe, i) => ({
       method: recipe.method.name,
-      tokenBudget: mean((result) => result.arms[i]!.tokenBudget),
-      measuredBudget: mean((result) => result.arms[i]!.cost.measuredBudget),
+      tokenBudget: recipe.method.ignoresBudget ? null : mean((result) => result.arms[i]!.tokenBudget),
+      measuredBudget: results.every((result) => result.arms[i]!.cost.steps > 0)
+        ? mean((result) => result.arms[i]!.cost.measuredBudget)
+        : null,
       kvBytes: mean((result) => result.arms[i]!.cost.kvBytes),
       auxBytes: mean((result) => result.arms[i]!.cost.auxBytes),
       ...summarise(results.map((result) => result.arms[i]!.measures)),

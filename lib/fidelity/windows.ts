@@ -1,23 +1,28 @@
 import { RunError } from "../error.ts";
+import type { Tokenizer } from "../text/types.ts";
 
 /**
- * Prompts cut out of a long text: windows of `length` tokens, spread evenly over it.
+ * Prompts of equal length cut out of a long text, spread evenly over it. No two of them share a token, so that they count
+ * as samples of their own; each begins as the model expects a text to begin.
  *
- * @param ids     Tokens of the whole text.
- * @param length  Tokens of a prompt, or null for the whole text as one prompt.
- * @throws {RunError} when the text is too short for that many different windows.
+ * @param length  Tokens of a prompt, the BOS token included where the model has one.
+ * @throws {RunError} when the text is too short for that many prompts.
  */
-export function textWindows(ids: readonly number[], length: number | null, count: number): number[][] {
-  if (length === null) return [[...ids]];
-  const spare = ids.length - length;
-  if (spare < count - 1) {
+export function cutPrompts(tokenizer: Tokenizer, text: string, length: number, count: number): number[][] {
+  const head = tokenizer.addBos && tokenizer.bosId !== null ? [tokenizer.bosId] : [];
+  const ids = tokenizer.encode(text, { bos: false });
+  return spreadWindows(ids, length - head.length, count).map((window) => [...head, ...window]);
+}
+
+function spreadWindows(ids: readonly number[], length: number, count: number): number[][] {
+  if (ids.length < length * count) {
     throw new RunError(
-      `Cannot cut ${count} prompts of ${length} tokens: expected a text of at least ${length + count - 1} tokens, ` +
-        `found ${ids.length}`,
+      `Cannot cut ${count} ${count === 1 ? "prompt" : "prompts"} of ${length} tokens: expected a text of at least ` +
+        `${length * count} tokens, found ${ids.length}`,
     );
   }
   return Array.from({ length: count }, (_, i) => {
-    const from = count === 1 ? 0 : Math.floor(i * spare / (count - 1));
+    const from = count === 1 ? 0 : Math.floor(i * (ids.length - length) / (count - 1));
     return ids.slice(from, from + length);
   });
 }

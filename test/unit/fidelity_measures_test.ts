@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { compareLogits, logSumExp } from "../../lib/fidelity/measures.ts";
+import type { Cost } from "../../lib/engine/cost.ts";
+import { logSumExp } from "../../lib/engine/logprobs.ts";
+import type { Recipe } from "../../lib/engine/recipe.ts";
+import { compareLogits } from "../../lib/fidelity/measures.ts";
 import { summarise } from "../../lib/fidelity/summary.ts";
-import { textWindows } from "../../lib/fidelity/windows.ts";
+import { gather } from "../../lib/fidelity/table.ts";
+import { cutPrompts } from "../../lib/fidelity/windows.ts";
+import { findMethod } from "../../lib/methods/registry.ts";
+import type { Tokenizer } from "../../lib/text/types.ts";
 
 /** Logits that give these probabilities, shifted: softmax does not see a constant. */
 const logits = (...p: number[]) => Float32Array.from(p, (x) => Math.log(x) + 3);
@@ -44,9 +50,35 @@ Deno.test("a summary clusters steps by prompt and counts the steps before the fi
   assert.equal(summarise([[step(1, true)]]).klError, null);
 });
 
-Deno.test("windows are spread over the whole text, and a text that is too short is refused", () => {
-  const ids = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-  assert.deepEqual(textWindows(ids, 4, 3), [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]);
-  assert.deepEqual(textWindows(ids, null, 3), [ids]);
-  assert.throws(() => textWindows(ids, 9, 3), /at least 11 tokens, found 10/);
+Deno.test("prompts are spread over the whole text without a common token, each behind the BOS token", () => {
+  const tokenizer = (addBos: boolean) =>
+    ({ addBos, bosId: 256, encode: (text: string) => [...text].map(Number) }) as unknown as Tokenizer;
+  const cut = (length: number, count: number, addBos = false) =>
+    cutPrompts(tokenizer(addBos), "0123456789", length, count);
+  assert.deepEqual(cut(3, 3), [[0, 1, 2], [3, 4, 5], [7, 8, 9]]);
+  assert.deepEqual(cut(5, 2, true), [[256, 0, 1, 2, 3], [256, 6, 7, 8, 9]]);
+  assert.deepEqual(cut(10, 1), [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]);
+  assert.throws(() => cut(4, 3), /Cannot cut 3 prompts of 4 tokens: expected a text of at least 12 tokens, found 10/);
+});
+
+Deno.test("a row says what was asked for and read; methods without a budget have none", () => {
+  const recipe = (method: string): Recipe => ({
+    method: findMethod(method),
+    budget: { kind: "tokens", tokens: 64 },
+    set: {},
+  });
+  const measures = [{ kl: 1, top1: true, top5: 1, margin: 1, nllFull: 1, nll: 2 }];
+  const arm = (measuredBudget: number, steps: number) => ({
+    tokenBudget: 64,
+    measures,
+    cost: { steps, measuredBudget, kvBytes: 100, auxBytes: 20 } as Cost,
+  });
+  const result = (read: number) => ({ continuation: [1], noise: measures, arms: [arm(read, 1), arm(0, 0)] });
+  const { prompts, rows } = gather([recipe("full"), recipe("snapkv")], [result(50), result(60)]);
+  assert.equal(prompts, 2);
+  assert.deepEqual(rows.map((row) => [row.method, row.tokenBudget, row.measuredBudget]), [
+    ["full", null, 55],
+    ["snapkv", 64, null],
+  ]);
+  assert.equal(rows[0]!.kvBytes, 100);
 });
