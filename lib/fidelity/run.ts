@@ -52,7 +52,7 @@ interface Run {
 }
 
 /** Sessions that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
-const BATCH = 16;
+export const BATCH = 16;
 /** Longest chunk of the second prefill: none of the library's own sizes. */
 const OTHER_CHUNK = 96;
 

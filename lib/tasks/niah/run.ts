@@ -6,12 +6,12 @@
  */
 import { type Cost, costOf } from "../../engine/cost.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { observing, prefilled, runForks } from "../../engine/forks.ts";
 import { formatOf } from "../../engine/kv_options.ts";
-import { logprobOf } from "../../engine/logprobs.ts";
-import { checkContext } from "../../engine/prompt.ts";
-import { planFor, type Recipe } from "../../engine/recipe.ts";
-import { argmax } from "../../fidelity/measures.ts";
+import { largest, logprobOf } from "../../engine/logprobs.ts";
+import type { Recipe } from "../../engine/recipe.ts";
+import { type Arm, type ArmGroup, forkArms, groupArms, prefillGroup } from "../../fidelity/arms.ts";
+import { BATCH } from "../../fidelity/run.ts";
+import { TokenCount } from "../../fidelity/token_count.ts";
 import { NativeSession, type SessionOptions } from "../../native/session.ts";
 import type { Tokenizer } from "../../text/types.ts";
 import type { NiahSample } from "./sample.ts";
@@ -22,12 +22,11 @@ export interface NiahRun {
   readonly recipes: readonly Recipe[];
   /** Most tokens of an answer. @default those of the key and 8 more: some room for words in front of it */
   readonly answerTokens?: number;
-  /** Last prompt tokens that are fed as decode steps, so that eviction cannot see them. @default 0 */
-  readonly decodeTail?: number;
   readonly session?: SessionOptions;
+  /** Run prompts that are longer than what the model was made for. @default false */
   readonly allowLong?: boolean;
   readonly signal: AbortSignal;
-  /** Counts answers. */
+  /** Counts tokens that went through the model, in prefills and keys. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -49,45 +48,56 @@ export interface NiahResult {
 
 /**
  * @returns A result for every recipe, in their order.
- * @throws {RunError} for a prompt that does not fit the model, {UsageError} for a budget that cannot be planned.
+ * @throws {RunError} for a prompt that does not fit the model, {UsageError} for a recipe that cannot be planned.
  */
 export async function runNiah(engine: Engine, run: NiahRun): Promise<NiahResult[]> {
-  const { sample, recipes, decodeTail = 0, signal, session: options } = run;
-  const { promptIds, keyIds, key } = sample;
-  const newTokens = Math.max(run.answerTokens ?? keyIds.length + ROOM, keyIds.length);
-  if (!run.allowLong) checkContext(promptIds.length, newTokens, engine.config.contextLength);
-  const tail = Math.min(decodeTail, promptIds.length - 1);
-  const head = promptIds.slice(0, promptIds.length - tail), fed = promptIds.slice(promptIds.length - tail);
-  const format = formatOf(options);
-  const planned = recipes.map((recipe) => planFor(recipe, engine.config, head.length, newTokens + tail, format));
-  const prefill = { session: observing(options, planned), signal };
-  using base = await prefilled(engine, head, prefill);
-  let done = 0;
-  return await runForks(engine, base, head, planned, prefill, async (forks, batch) => {
-    for (const id of fed) await NativeSession.decode(forks, forks.map(() => id));
-    using starts = forksOf(forks);
-    const forced = await feedKey(forks, keyIds, signal);
-    // Whoever preferred the key at every step has said it; only the others still have to answer.
-    const failed = starts.sessions.filter((_, i) => !forced[i]!.prefersKey);
-    const others = await answerAll(failed, engine.text.tokenizer, newTokens, signal);
-    run.onProgress?.(done += forks.length, recipes.length);
-    return forced.map(({ keyLogprobs, prefersKey }, i): NiahResult => {
-      const answer = prefersKey ? key : others.shift()!;
-      return {
-        tokenBudget: batch[i]!.tokenBudget,
-        answer,
-        found: found(answer, key),
-        partial: partial(answer, key),
-        keyLogprobs,
-        cost: costOf(forks[i]!.stats(), engine.model.usage(), engine.config, format),
-      };
-    });
-  });
+  const { sample: { promptIds, keyIds }, signal } = run;
+  const steps = Math.max(run.answerTokens ?? keyIds.length + ROOM, keyIds.length);
+  const groups = groupArms(engine, { ...run, promptIds, steps }).filter(({ arms }) => arms.length > 0);
+  const tokens = groups.map(({ prefilled, arms }) => prefilled + arms.length * keyIds.length);
+  const count = new TokenCount(tokens.reduce((a, b) => a + b), run.onProgress);
+  const results: NiahResult[] = [];
+  for (const group of groups) {
+    const onProgress = count.prefill(engine.config.nLayers);
+    using base = await prefillGroup(engine, group, promptIds, { signal, onProgress });
+    for (let from = 0; from < group.arms.length; from += BATCH) {
+      const arms = group.arms.slice(from, from + BATCH);
+      const found = await runBatch(engine, run, steps, base, group, arms);
+      arms.forEach(({ index }, i) => results[index] = found[i]!);
+      count.add(arms.length * keyIds.length);
+    }
+  }
+  return results;
 }
 
-function forksOf(sessions: readonly NativeSession[]): Disposable & { readonly sessions: readonly NativeSession[] } {
-  const forks = sessions.map((session) => session.fork());
-  return { sessions: forks, [Symbol.dispose]: () => forks.forEach((fork) => fork[Symbol.dispose]()) };
+async function runBatch(
+  engine: Engine,
+  { sample: { promptIds, keyIds, key }, signal }: NiahRun,
+  steps: number,
+  base: NativeSession,
+  { prefilled, session }: ArmGroup,
+  arms: readonly Arm[],
+): Promise<NiahResult[]> {
+  using stack = new DisposableStack();
+  const forks = await forkArms(base, arms, promptIds.slice(prefilled), signal);
+  forks.forEach((fork) => stack.use(fork));
+  const starts = forks.map((fork) => stack.use(fork.fork()));
+  const forced = await feedKey(forks, keyIds, signal);
+  // Whoever preferred the key at every step has said it; only the others still have to answer.
+  const silent = starts.filter((_, i) => !forced[i]!.prefersKey);
+  const answers = await answerAll(silent, engine.text.tokenizer, steps, signal);
+  const format = formatOf(session);
+  return forced.map(({ keyLogprobs, prefersKey }, i): NiahResult => {
+    const answer = prefersKey ? key : answers.shift()!;
+    return {
+      tokenBudget: arms[i]!.planned.tokenBudget,
+      answer,
+      found: found(answer, key),
+      partial: partial(answer, key),
+      keyLogprobs,
+      cost: costOf(forks[i]!.stats(), engine.model.usage(), engine.config, format),
+    };
+  });
 }
 
 interface Forced {
@@ -110,7 +120,7 @@ async function feedKey(
     sessions.forEach((session, i) => {
       const logits = session.logits();
       logprobs[i]!.push(logprobOf(logits, id));
-      prefers[i] &&= argmax(logits) === id;
+      prefers[i] &&= largest(logits, 1)[0] === id;
     });
   }
   return sessions.map((_, i) => ({ keyLogprobs: logprobs[i]!, prefersKey: prefers[i]! }));
@@ -130,7 +140,7 @@ async function answerAll(
     if (step > 0) {
       await NativeSession.decode(going.map((i) => sessions[i]!), going.map((i) => ids[i]![step - 1]!));
     }
-    for (const i of going) ids[i]!.push(argmax(sessions[i]!.logits()));
+    for (const i of going) ids[i]!.push(largest(sessions[i]!.logits(), 1)[0]!);
     going = going.filter((i) => !tokenizer.eosIds.includes(ids[i]![step]!));
   }
   return ids.map((ids) => tokenizer.decode(ids));
