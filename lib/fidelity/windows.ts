@@ -11,18 +11,15 @@ import type { Tokenizer } from "../text/types.ts";
 export function cutPrompts(tokenizer: Tokenizer, text: string, length: number, count: number): number[][] {
   const head = tokenizer.addBos && tokenizer.bosId !== null ? [tokenizer.bosId] : [];
   const ids = tokenizer.encode(text, { bos: false });
-  return spreadWindows(ids, length - head.length, count).map((window) => [...head, ...window]);
-}
-
-function spreadWindows(ids: readonly number[], length: number, count: number): number[][] {
-  if (ids.length < length * count) {
+  const own = length - head.length; // tokens that come out of the text
+  if (ids.length < own * count) {
     throw new RunError(
       `Cannot cut ${count} ${count === 1 ? "prompt" : "prompts"} of ${length} tokens: expected a text of at least ` +
-        `${length * count} tokens, found ${ids.length}`,
+        `${own * count} tokens, found ${ids.length}`,
     );
   }
   return Array.from({ length: count }, (_, i) => {
-    const from = count === 1 ? 0 : Math.floor(i * (ids.length - length) / (count - 1));
-    return ids.slice(from, from + length);
+    const from = count === 1 ? 0 : Math.floor(i * (ids.length - own) / (count - 1));
+    return [...head, ...ids.slice(from, from + own)];
   });
 }
