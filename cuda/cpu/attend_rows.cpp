@@ -19,6 +19,20 @@ struct RunCursor {
   }
 };
 
+/// Call fn(i, run, row of the run) for n slots.
+template <class Fn>
+void for_rows(const HeadCache& cache, const int32_t* slots, int from, int n, Fn&& fn) {
+  RunCursor cursor{cache.runs};
+  for (int i = 0; i < n; i++) {
+    const int row = cursor.row(slots != nullptr ? slots[from + i] : from + i);
+    fn(i, *cursor.run, row);
+  }
+}
+
+const void* row_at(const void* rows, int row, int d, DType kv) {
+  return static_cast<const char*>(rows) + row * (d * element_bytes(kv));
+}
+
 bool is_quantised(const HeadCache& cache) {
   return std::any_of(cache.runs, cache.runs + cache.n_runs, [](const Run& run) { return run.codes.bits != 0; });
 }
@@ -27,21 +41,19 @@ bool is_quantised(const HeadCache& cache) {
 
 void locate_rows(const HeadCache& cache, const int32_t* slots, int from, int n, int d, DType kv, const void** k,
                  const void** v) {
-  thread_local RowDecoder decoder;
-  const size_t row_bytes = d * element_bytes(kv);
-  const bool decodes = is_quantised(cache);
-  if (decodes) decoder.begin(n, d, kv);
-  RunCursor cursor{cache.runs};
-  for (int i = 0; i < n; i++) {
-    const int row = cursor.row(slots != nullptr ? slots[from + i] : from + i);
-    const Run& run = *cursor.run;
-    if (decodes && run.codes.bits != 0) {
-      k[i] = decoder.key(run, row);
-      if (v != nullptr) v[i] = decoder.value(run, row);
-    } else {
-      k[i] = static_cast<const char*>(run.k) + row * row_bytes;
-      if (v != nullptr) v[i] = static_cast<const char*>(run.v) + row * row_bytes;
-    }
+  if (is_quantised(cache)) {
+    thread_local RowDecoder decoder;
+    decoder.begin(n, d, kv);
+    for_rows(cache, slots, from, n, [&](int i, const Run& run, int row) {
+      const bool plain = run.codes.bits == 0;
+      k[i] = plain ? row_at(run.k, row, d, kv) : decoder.key(run, row);
+      if (v != nullptr) v[i] = plain ? row_at(run.v, row, d, kv) : decoder.value(run, row);
+    });
+  } else {
+    for_rows(cache, slots, from, n, [&](int i, const Run& run, int row) {
+      k[i] = row_at(run.k, row, d, kv);
+      if (v != nullptr) v[i] = row_at(run.v, row, d, kv);
+    });
   }
   std::fill_n(k + n, kRowPadding, k[n - 1]);
   if (v != nullptr) std::fill_n(v + n, kRowPadding, v[n - 1]);
@@ -49,12 +61,8 @@ void locate_rows(const HeadCache& cache, const int32_t* slots, int from, int n, 
 
 int64_t stored_bytes(const HeadCache& cache, const int32_t* slots, int from, int n, int d, DType kv) {
   if (!is_quantised(cache)) return n * d * static_cast<int64_t>(element_bytes(kv));
-  RunCursor cursor{cache.runs};
   int64_t bytes = 0;
-  for (int i = 0; i < n; i++) {
-    cursor.row(slots != nullptr ? slots[from + i] : from + i);
-    bytes += stored_row_bytes(*cursor.run, d, kv);
-  }
+  for_rows(cache, slots, from, n, [&](int, const Run& run, int) { bytes += stored_row_bytes(run, d, kv); });
   return bytes;
 }
 

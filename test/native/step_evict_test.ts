@@ -47,7 +47,7 @@ function check(kv: KvType, n: number, d: number, options: EvictOptions, levels: 
 for (const kv of KV_TYPES) {
   Deno.test(`evict_step drops the lowest score, among equals the oldest, ${kv}`, () => {
     for (const n of [1, 2, 3, 31, 32, 33, 200]) {
-      for (const d of [8, 64, 80, 128]) {
+      for (const d of n === 33 ? [8, 64, 80, 128] : [16]) {
         for (const levels of [1, 3, 1000]) {
           for (const movesScore of [true, false]) {
             check(kv, n, d, { sinks: 0, newest: 3 * n, movesScore }, levels);
