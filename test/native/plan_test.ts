@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { observationsFor } from "../../lib/methods/observe.ts";
 import { DENSE, type LayerPlans, type Plan } from "../../lib/methods/plan.ts";
 import { NativeSession } from "../../lib/native/session.ts";
-import type { ReferenceModel } from "../reference/model.ts";
-import { EXACT, type LoadedTiny, loadTiny, randomTokens, relativeError } from "../support/native.ts";
+import { assertSame } from "../support/assert_same.ts";
+import { EXACT, type LoadedTiny, loadTiny, randomTokens } from "../support/native.ts";
 import { LAYERED, needsAllTokens, PLANS } from "../support/plans.ts";
 import type { TinyOptions } from "../support/tiny_model.ts";
 
@@ -13,20 +13,6 @@ const SHAPES: Record<string, TinyOptions> = {
   "MQA": { heads: 4, kvHeads: 1, headDim: 32 },
   "GQA with a sliding window": { arch: "mistral", heads: 4, kvHeads: 2, headDim: 16, slidingWindow: 40 },
 };
-
-/** Cached and selected positions must be the same, logits within the rounding of f32. */
-function assertSame(found: NativeSession, wanted: ReferenceModel, logits: ArrayLike<number>, decoded: boolean): void {
-  const { nLayers, nHeads } = wanted.config;
-  for (let layer = 0; layer < nLayers; layer++) {
-    for (let h = 0; h < nHeads; h++) {
-      assert.deepEqual([...found.cached(layer, h)], wanted.cached(layer, h), `cached, layer ${layer} head ${h}`);
-      if (!decoded) continue;
-      assert.deepEqual([...found.selected(layer, h)], wanted.selected(layer, h), `selected, layer ${layer} head ${h}`);
-    }
-  }
-  const error = relativeError(found.logits(), logits);
-  assert(error < 5e-5, `relative error of the logits ${error}`);
-}
 
 /** Two turns of prompt and three steps each. */
 async function compare(tiny: LoadedTiny, plan: Plan | LayerPlans, onTheFly: boolean): Promise<void> {
@@ -43,10 +29,10 @@ async function compare(tiny: LoadedTiny, plan: Plan | LayerPlans, onTheFly: bool
       await session.prefill(prompt);
       await session.compress(plan);
     }
-    assertSame(session, reference, wanted, false);
+    assertSame(session, reference, wanted, { decoded: false });
     for (const token of next) {
       await NativeSession.decode([session], [token]);
-      assertSame(session, reference, reference.decode(token), true);
+      assertSame(session, reference, reference.decode(token), { decoded: true });
     }
   }
 }
@@ -111,7 +97,7 @@ Deno.test("prompts of 1 token and around the window work with every plan", async
         reference.compress(plan);
         await session.prefill(randomTokens(n, 5), { plan });
         await NativeSession.decode([session], [7]);
-        assertSame(session, reference, reference.decode(7), true);
+        assertSame(session, reference, reference.decode(7), { decoded: true });
       });
     }
   }
@@ -125,9 +111,9 @@ Deno.test("a follow-up turn of one token votes again over the whole history", as
     const wanted = reference.prefill(randomTokens(n, seed));
     reference.compress(plan);
     await session.prefill(randomTokens(n, seed), { plan });
-    assertSame(session, reference, wanted, false);
+    assertSame(session, reference, wanted, { decoded: false });
     await NativeSession.decode([session], [9]);
-    assertSame(session, reference, reference.decode(9), true);
+    assertSame(session, reference, reference.decode(9), { decoded: true });
   }
 });
 
@@ -143,7 +129,7 @@ Deno.test("a long decode keeps page bounds, index lists and streaming windows ri
       for (const [i, token] of randomTokens(200, 2).entries()) {
         await NativeSession.decode([session], [token]);
         const wanted = reference.decode(token);
-        if (i % 37 === 0 || i === 199) assertSame(session, reference, wanted, true);
+        if (i % 37 === 0 || i === 199) assertSame(session, reference, wanted, { decoded: true });
       }
     });
   }
