@@ -1,12 +1,13 @@
 // Exact attention of a decode step: one query per head over all cached rows, or over selected ones where they lie.
 //
 //   q    [group, d]  f32  after RoPE, per KV head
-//   K, V rows [d] of the KV dtype, in runs; chosen by slot lists, read once for the whole group, never gathered
-//   out  [group, d]  f32
+//   K, V rows [d] of the KV dtype, or codes, in runs; chosen by slot lists, read once for the whole group, never
+//   gathered out  [group, d]  f32
 //
 // Memory-bound, so everything serves the loads (attend.cuh): 16 bytes per lane, several tiles in flight. A list is cut
 // into splits that are merged by the block that finishes last, in the order of the splits: results are the same bits
-// in every run and for any other sessions in the call. The number of splits follows the length in powers of two, so
+// in every run and for any other sessions in the call. Sinks that meet a query of their own (shifted positions) are a
+// split of their own. The number of splits follows the length in powers of two, so
 // that launches repeat from step to step; their size follows it exactly, so that they stay balanced. Scores, weights
 // and sums are f32, in base 2.
 //
@@ -49,15 +50,19 @@ __global__ void __launch_bounds__(kAttendThreads) attend_kernel(const AttendPara
   const int split = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / kWarp;
   if (split >= list.splits) return;
   const int n = list.n_written != nullptr ? *list.n_written : list.n;
+  // The split before the others has what meets q_sinks.
+  const int sinks = list.sinks_of(n), ahead = list.q_sinks != nullptr ? 1 : 0, most = list.splits - ahead;
   constexpr int kRound = kAttendWarps * Shape::kWarpRows;
-  const int per_split = ((n + list.splits - 1) / list.splits + kRound - 1) / kRound * kRound;
-  const int splits = n > 0 ? (n + per_split - 1) / per_split : 1;
+  const int per_split = ((n - sinks + most - 1) / most + kRound - 1) / kRound * kRound;
+  const int splits = max(ahead + (n > sinks ? (n - sinks + per_split - 1) / per_split : 0), 1);
   if (split >= splits) return;
 
   uint4* stages = reinterpret_cast<uint4*>(shared) + warp * Shape::kStages * Shape::kStagePieces;
-  WarpAttention<Shape> attention(list.q, list.heads, p.d, p.scale, stages);
-  const int begin = list.from + split * per_split, end = list.from + min((split + 1) * per_split, n);
-  attention.run(list.cache, {list.slots, begin, end}, warp);
+  const bool meets_sinks = split < ahead;
+  WarpAttention<Shape> attention(meets_sinks ? list.q_sinks : list.q, list.heads, p.d, p.scale, stages);
+  const int begin = meets_sinks ? 0 : sinks + (split - ahead) * per_split;
+  const int end = meets_sinks ? sinks : min(begin + per_split, n);
+  attention.run(list.cache, {list.slots, list.from + begin, list.from + end}, warp);
 
   using Results = Parts<Shape>;
   float* results = reinterpret_cast<float*>(shared);
@@ -99,29 +104,43 @@ void launch_lists(Launcher& launcher, Scratch& scratch, std::vector<AttendList>&
   launcher.run(attend_kernel<Shape>, grid, kAttendThreads, std::max(Shape::kSharedBytes, weights), params);
 }
 
-template <class T, int kLanes, int kPieces>
+template <class Rows, int kLanes, int kPieces>
 void launch_shape(Launcher& launcher, Scratch& scratch, std::vector<AttendList>& lists, int heads, int d) {
   switch (heads) {
     case 1:
-      return launch_lists<AttendShape<T, kLanes, kPieces, 1>>(launcher, scratch, lists, d);
+      return launch_lists<AttendShape<Rows, kLanes, kPieces, 1>>(launcher, scratch, lists, d);
     case 2:
-      return launch_lists<AttendShape<T, kLanes, kPieces, 2>>(launcher, scratch, lists, d);
+      return launch_lists<AttendShape<Rows, kLanes, kPieces, 2>>(launcher, scratch, lists, d);
     case 4:
-      return launch_lists<AttendShape<T, kLanes, kPieces, 4>>(launcher, scratch, lists, d);
+      return launch_lists<AttendShape<Rows, kLanes, kPieces, 4>>(launcher, scratch, lists, d);
     default:
-      return launch_lists<AttendShape<T, kLanes, kPieces, 8>>(launcher, scratch, lists, d);
+      return launch_lists<AttendShape<Rows, kLanes, kPieces, 8>>(launcher, scratch, lists, d);
   }
 }
 
-void launch(Launcher& launcher, Scratch& scratch, std::vector<AttendList>& lists, int heads, int d, DType kv) {
-  if (kv == RKV_F32) {
-    if (d <= 64) return launch_shape<float, 16, 1>(launcher, scratch, lists, heads, d);
-    if (d <= 128) return launch_shape<float, 32, 1>(launcher, scratch, lists, heads, d);
-    return launch_shape<float, 32, 2>(launcher, scratch, lists, heads, d);
+template <class Rows>
+void launch_heads(Launcher& launcher, Scratch& scratch, std::vector<AttendList>& lists, int heads, int d) {
+  if constexpr (std::is_same_v<typename Rows::Element, float>) {
+    if (d <= 64) return launch_shape<Rows, 16, 1>(launcher, scratch, lists, heads, d);
+    if (d <= 128) return launch_shape<Rows, 32, 1>(launcher, scratch, lists, heads, d);
+    return launch_shape<Rows, 32, 2>(launcher, scratch, lists, heads, d);
+  } else {
+    if (d <= 64) return launch_shape<Rows, 8, 1>(launcher, scratch, lists, heads, d);
+    if (d <= 128) return launch_shape<Rows, 16, 1>(launcher, scratch, lists, heads, d);
+    return launch_shape<Rows, 32, 1>(launcher, scratch, lists, heads, d);
   }
-  if (d <= 64) return launch_shape<bf16, 8, 1>(launcher, scratch, lists, heads, d);
-  if (d <= 128) return launch_shape<bf16, 16, 1>(launcher, scratch, lists, heads, d);
-  return launch_shape<bf16, 32, 1>(launcher, scratch, lists, heads, d);
+}
+
+/// One kernel, but where lists differ in how many query heads share them: each list has the kernel that it would have
+/// alone.
+template <class Rows>
+void launch(Launcher& launcher, Scratch& scratch, const std::vector<AttendList>& lists, int d) {
+  for (int padded = 1; padded <= kMostHeads; padded *= 2) {
+    std::vector<AttendList> same;
+    std::copy_if(lists.begin(), lists.end(), std::back_inserter(same),
+                 [&](const AttendList& list) { return padded_heads(list.heads) == padded; });
+    if (!same.empty()) launch_heads<Rows>(launcher, scratch, same, padded, d);
+  }
 }
 
 int n_lists(const DecodeHead& head, int group) {
@@ -133,60 +152,38 @@ void list_head(const DecodeHead& head, const CacheView& cache, int group, int d,
   const int live = head.cache.candidates() - head.first, own = n_lists(head, group);
   const int shared = group / own;  // query heads per selection
   for (int g = 0; g < group; g += std::min(shared, kMostHeads)) {
-    AttendList list = {cache, head.q + g * d, head.out + g * d, head.cache.index, nullptr, head.first, live, 0, 0, 0};
+    AttendList list = {};
+    list.cache = cache, list.q = head.q + g * d, list.out = head.out + g * d;
+    list.slots = head.cache.index, list.from = head.first, list.n = live;
     list.heads = std::min(shared - g % shared, kMostHeads);
+    if (head.q_sinks != nullptr && head.n_sinks > 0) list.q_sinks = head.q_sinks + g * d, list.n_sinks = head.n_sinks;
+    if (mixes_mean(head)) list.mass = head.mass + g, list.value_sum = head.value_sum;
     if (head.select) {
       const int selection = own == 1 ? 0 : g;
       list.slots = head.selected + int64_t{selection} * head.plan->top_k;
       list.n_written = head.n_selected + selection;
       list.from = 0, list.n = std::min(head.plan->top_k, live);
     }
-    list.splits = splits_for(list.n);
+    list.splits = splits_for(list.n) + (list.q_sinks != nullptr ? 1 : 0);
     lists->push_back(list);
   }
-}
-
-template <class T>
-std::vector<T> download(Launcher& launcher, const T* from, size_t count) {
-  std::vector<T> values(count);
-  launcher.wait();
-  check(cudaMemcpy(values.data(), from, count * sizeof(T), cudaMemcpyDeviceToHost), "read what was selected");
-  return values;
-}
-
-/// Distinct tokens that a head attends to. Known beforehand, but for lists that must be looked at: waits for those.
-int64_t count_tokens(Launcher& launcher, const DecodeHead& head, int group) {
-  const int live = head.cache.candidates() - head.first;
-  if (!head.select || live <= head.plan->top_k) return live;
-  const int own = n_lists(head, group), top_k = head.plan->top_k;
-  if (own == 1 && head.plan->whole_pages == 0) return top_k;
-  const std::vector<int32_t> counts = download(launcher, head.n_selected, static_cast<size_t>(own));
-  if (own == 1) return counts[0];
-  const std::vector<int32_t> lists = download(launcher, head.selected, static_cast<size_t>(own) * top_k);
-  std::vector<int32_t> slots;
-  for (int g = 0; g < own; g++) slots.insert(slots.end(), &lists[g * top_k], &lists[g * top_k] + counts[g]);
-  std::sort(slots.begin(), slots.end());
-  return std::unique(slots.begin(), slots.end()) - slots.begin();
 }
 
 }  // namespace
 
 void attend(Launcher& launcher, Scratch& scratch, std::span<DecodeHead> heads, int group, int d, DType kv) {
   const std::vector<CacheView> caches = view_caches(launcher, std::span<const DecodeHead>(heads), &DecodeHead::cache);
-  std::vector<AttendList> lists;
-  for (size_t i = 0; i < heads.size(); i++) list_head(heads[i], caches[i], group, d, &lists);
-  // One kernel, but where plans differ in how many query heads share a selection: each list has the kernel that it
-  // would have alone.
-  for (int padded = 1; padded <= kMostHeads; padded *= 2) {
-    std::vector<AttendList> same;
-    std::copy_if(lists.begin(), lists.end(), std::back_inserter(same),
-                 [&](const AttendList& list) { return padded_heads(list.heads) == padded; });
-    if (!same.empty()) launch(launcher, scratch, same, padded, d, kv);
+  std::vector<AttendList> plain, coded;
+  for (size_t i = 0; i < heads.size(); i++)
+    list_head(heads[i], caches[i], group, d, has_codes(heads[i].cache) ? &coded : &plain);
+  if (kv == RKV_F32) {
+    launch<KvRows<float, false>>(launcher, scratch, plain, d);
+    launch<KvRows<float, true>>(launcher, scratch, coded, d);
+  } else {
+    launch<KvRows<bf16, false>>(launcher, scratch, plain, d);
+    launch<KvRows<bf16, true>>(launcher, scratch, coded, d);
   }
-  for (DecodeHead& head : heads) {
-    head.tokens_attended = count_tokens(launcher, head, group);
-    head.attend_read_bytes = head.tokens_attended * 2 * row_bytes(kv, d);
-  }
+  for (DecodeHead& head : heads) count_attended(launcher, head, group, d, kv);
 }
 
 }  // namespace rkv::gpu

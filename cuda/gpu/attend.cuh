@@ -19,13 +19,14 @@ constexpr int kAttendThreads = kAttendWarps * kWarp;
 /// Below any score: exp2(kLowest - kLowest) is 1 times nothing, where infinities would give NaN.
 constexpr float kLowest = -FLT_MAX;
 
-/// How rows of T meet lanes.
-template <class T, int kLanes_, int kPieces_, int kHeads_>
+/// How rows meet lanes. Codes are elements by the time they are in shared memory.
+template <class Rows_, int kLanes_, int kPieces_, int kHeads_>
 struct AttendShape {
-  using Element = T;
+  using Rows = Rows_;
+  using Element = typename Rows::Element;
   static constexpr int kLanes = kLanes_, kPieces = kPieces_, kHeads = kHeads_;
-  static constexpr int kSize = KvPiece<T>::kSize * kPieces;  // dims per lane
-  static constexpr int kRow = kSize * kLanes;                // dims of a row, padded
+  static constexpr int kSize = KvPiece<Element>::kSize * kPieces;  // dims per lane
+  static constexpr int kRow = kSize * kLanes;                      // dims of a row, padded
   static constexpr int kGroups = kWarp / kLanes;
   static constexpr int kTile = kLanes / kHeads < 4 ? kLanes / kHeads : 4;  // rows of a group at a time
   static constexpr int kWarpRows = kTile * kGroups;
@@ -152,6 +153,7 @@ class WarpAttention {
 
   __device__ __forceinline__ void copy_tile(RowCursor& cursor, const TokenRange& range, int token,
                                             const int (&slot)[kTile], int stage) {
+    if constexpr (Shape::Rows::kCoded) return decode_tile(cursor, range, token, slot, stage);
 #pragma unroll
     for (int r = 0; r < kTile; r++) {
       const bool live = token + r < range.end;
@@ -165,6 +167,29 @@ class WarpAttention {
       }
     }
     cp_async_commit();
+  }
+
+  /// As copy_tile() for rows of codes, but waiting for them.
+  __device__ void decode_tile(RowCursor& cursor, const TokenRange& range, int token, const int (&slot)[kTile],
+                              int stage) {
+    using Rows = typename Shape::Rows;
+    const int d = pieces_ * Piece::kSize;
+    for (int r = 0; r < kTile; r++) {
+      if (token + r < range.end) cursor.seek(slot[r]);
+      for (int kv = 0; kv < 2; kv++) {
+        for (int p = 0; p < Shape::kPieces; p++) {
+          float x[kRowStep] = {};
+          const int dim = piece_of(p) * Piece::kSize;
+          if (token + r < range.end && piece_of(p) < pieces_) {
+            const typename Rows::Row row =
+                kv == 0 ? Rows::k(cursor.run(), slot[r], d) : Rows::v(cursor.run(), slot[r], d);
+            row.load(dim / kRowStep * kRowStep, x);
+          }
+          *staged(stage, kv, r, p) = Piece::pack(x, dim % kRowStep);
+        }
+      }
+    }
+    cp_async_commit();  // nothing, so that both ways count alike
   }
 
   /// @param rows  Live ones of this group's kTile, perhaps <= 0.

@@ -9,11 +9,38 @@ namespace rkv::gpu {
 struct AttendList {
   CacheView cache;
   const float* q;            // [heads, d]
+  const float* q_sinks;      // [heads, d] or NULL: instead of q for candidates below n_sinks; a split of their own
   float* out;                // [heads, d]
   const int32_t* slots;      // NULL: slots from `from` on
-  const int32_t* n_written;  // how many there are, where only the device knows; else NULL
-  int32_t from, n, heads, splits;
-  int32_t first_part;  // splits of the lists before
+  const int32_t* n_written;  // selected: how many there are, which only the device knows; else NULL
+  int32_t from, n, heads, splits, n_sinks;
+  int32_t first_part;      // splits of the lists before
+  const float* mass;       // [heads] or NULL: the share that is not the mean of all V
+  const float* value_sum;  // [d]
+
+  /// Tokens of n that meet q_sinks: they come first.
+  __device__ int sinks_of(int n) const {
+    if (q_sinks == nullptr) return 0;
+    if (n_written == nullptr) return min(max(n_sinks - from, 0), n);
+    const int end = n_sinks < cache.candidates() ? cache.slot_of(n_sinks) : cache.n;  // slots below it
+    int low = 0, high = n;
+    while (low < high) {
+      const int middle = (low + high) / 2;
+      if (slots[middle] < end)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  }
+  /// Keep element `dim` of what head h attended to.
+  __device__ void put(int h, int dim, int d, float x) const {
+    if (mass != nullptr) {
+      const float share = (1 - mass[h]) / static_cast<float>(cache.candidates());
+      x = mass[h] * x + share * value_sum[dim];
+    }
+    out[h * d + dim] = x;
+  }
 };
 
 /// Results of several warps or splits, each: sums of rows [kHeads, kRow], highest scores [kHeads], sums of weights
@@ -46,7 +73,7 @@ __device__ void merge_warps(const Parts<Shape>& warps, const AttendList& list, i
       if (dim == 0) partial[Shape::kHeads * Shape::kRow + h] = highest;
       if (dim == 0) partial[Shape::kHeads * (Shape::kRow + 1) + h] = total;
     } else if (h < list.heads && dim < d) {
-      list.out[h * d + dim] = total == 0 ? 0.0f : sum / total;
+      list.put(h, dim, d, total == 0 ? 0.0f : sum / total);
     }
   }
 }
@@ -77,7 +104,7 @@ __device__ void merge_splits(const Parts<Shape>& parts, int splits, const Attend
     float sum = 0;
 #pragma unroll 8
     for (int s = 0; s < splits; s++) sum = fmaf(weight[h * splits + s], __ldcg(parts.sum(s, i)), sum);
-    list.out[h * d + dim] = total[h] == 0 ? 0.0f : sum / total[h];
+    list.put(h, dim, d, total[h] == 0 ? 0.0f : sum / total[h]);
   }
 }
 

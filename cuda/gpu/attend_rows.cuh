@@ -1,7 +1,7 @@
 // Where the rows lie that a decode step attends to.
 #pragma once
 
-#include "gpu/cache_view.cuh"
+#include "gpu/kv_row.cuh"
 
 namespace rkv::gpu {
 
@@ -14,6 +14,7 @@ class RowCursor {
     while (slot >= run_.end) run_ = *++next_;
     return slot - run_.begin;
   }
+  __device__ __forceinline__ const SlotRun& run() const { return run_; }
   __device__ __forceinline__ const uint8_t* k() const { return run_.k; }
   __device__ __forceinline__ const uint8_t* v() const { return run_.v; }
 

@@ -1,17 +1,17 @@
 // Page bounds over a whole cache: element-wise min and max of every page of consecutive candidates.
 //
-//   cache   keys [slots, d] of the KV dtype, in runs, perhaps through an index list
+//   cache   keys [slots, d] of the KV dtype or as codes, in runs, perhaps through an index list
 //   bounds  [2 (min, max), d, pitch] of the KV dtype  out: the pages that hold candidates [from, candidates)
 //
 // Keys are read along their dims, bounds are written along their pages: a block turns kPages pages round in shared
-// memory, so that both sides are coalesced. Bounds are elements of keys, so nothing is rounded.
+// memory, so that both sides are coalesced. Bounds are elements of keys: only those of codes are rounded.
 //
-// Launch: grid (ceil(most pages of a head / kPages), heads), block kThreads; a thread takes 16 bytes of the dims of one
-// page at a time. Reads every key once. CPU reference: cpu/bounds.cpp, the same bits.
+// Launch: grid (ceil(most pages of a head / kPages), heads), block kThreads; a thread takes kRowStep dims of one page
+// at a time. Reads every key once. CPU reference: cpu/bounds.cpp, the same bits.
 #include <algorithm>
 
-#include "gpu/cache_view.cuh"
 #include "gpu/kernels.h"
+#include "gpu/kv_row.cuh"
 
 namespace rkv::gpu {
 namespace {
@@ -32,37 +32,28 @@ struct BoundsParams {
   int d;
 };
 
-template <class T>
-struct KeyVec {
-  static constexpr int kSize = 16 / sizeof(T);
-  alignas(16) T x[kSize];
-};
-
-/// Extremes of the elements [at, at + kSize) of the keys [from, to).
-template <class T>
-__device__ void page_extremes(const CacheView& cache, int from, int to, int d, int at, KeyVec<T>& low,
-                              KeyVec<T>& high) {
+/// Extremes of the dims [at, at + kRowStep) of the keys [from, to).
+template <class Rows>
+__device__ void page_extremes(const CacheView& cache, int from, int to, int d, int at, float (&low)[kRowStep],
+                              float (&high)[kRowStep]) {
   const SlotRun* run = nullptr;
   for (int c = from; c < to; c++) {
     const int slot = cache.slot_of(c);
     if (run == nullptr) run = cache.find_run(slot);
     while (slot >= run->end) run++;
-    const T* row = reinterpret_cast<const T*>(run->k) + int64_t{slot - run->begin} * d + at;
-    const KeyVec<T> key = *reinterpret_cast<const KeyVec<T>*>(row);
-    if (c == from) {
-      low = high = key;
-      continue;
-    }
+    float key[kRowStep];
+    Rows::k(*run, slot, d).load(at, key);
 #pragma unroll
-    for (int i = 0; i < KeyVec<T>::kSize; i++) {
-      low.x[i] = float(low.x[i]) < float(key.x[i]) ? low.x[i] : key.x[i];
-      high.x[i] = float(high.x[i]) > float(key.x[i]) ? high.x[i] : key.x[i];
+    for (int i = 0; i < kRowStep; i++) {
+      low[i] = c == from || key[i] <= low[i] ? key[i] : low[i];
+      high[i] = c == from || key[i] >= high[i] ? key[i] : high[i];
     }
   }
 }
 
-template <class T>
+template <class Rows>
 __global__ void build_bounds_kernel(const BoundsParams* params) {
+  using T = typename Rows::Element;
   RKV_DYNAMIC_SHARED(shared);
   T* turned = reinterpret_cast<T*>(shared);  // [2, d, kPagePitch]
   const int d = params->d;
@@ -71,16 +62,16 @@ __global__ void build_bounds_kernel(const BoundsParams* params) {
   const int n = min(head.end - first, kPages);
   if (n <= 0) return;
 
-  const int vecs = d / KeyVec<T>::kSize, candidates = head.cache.candidates();
-  for (int i = threadIdx.x; i < n * vecs; i += kThreads) {
-    const int page = i / vecs, at = (i - page * vecs) * KeyVec<T>::kSize;
+  const int steps = d / kRowStep, candidates = head.cache.candidates();
+  for (int i = threadIdx.x; i < n * steps; i += kThreads) {
+    const int page = i / steps, at = (i - page * steps) * kRowStep;
     const int from = (first + page) * head.page_size;
-    KeyVec<T> low, high;
-    page_extremes(head.cache, from, from + min(head.page_size, candidates - from), d, at, low, high);
+    float low[kRowStep], high[kRowStep];
+    page_extremes<Rows>(head.cache, from, from + min(head.page_size, candidates - from), d, at, low, high);
 #pragma unroll
-    for (int e = 0; e < KeyVec<T>::kSize; e++) {
-      turned[(at + e) * kPagePitch + page] = low.x[e];
-      turned[(d + at + e) * kPagePitch + page] = high.x[e];
+    for (int e = 0; e < kRowStep; e++) {
+      turned[(at + e) * kPagePitch + page] = T(low[e]);
+      turned[(d + at + e) * kPagePitch + page] = T(high[e]);
     }
   }
   __syncthreads();
@@ -89,12 +80,6 @@ __global__ void build_bounds_kernel(const BoundsParams* params) {
     const int row = i / kPages, page = i % kPages;
     if (page < n) bounds[int64_t{row} * head.pitch + page] = turned[row * kPagePitch + page];
   }
-}
-
-template <class T>
-void launch_bounds(Launcher& launcher, int pages, int n_heads, const BoundsParams& params) {
-  const dim3 grid((pages + kPages - 1) / kPages, n_heads);
-  launcher.run(build_bounds_kernel<T>, grid, kThreads, 2 * params.d * kPagePitch * sizeof(T), params);
 }
 
 }  // namespace
@@ -113,11 +98,12 @@ void build_bounds(Launcher& launcher, std::span<const PageWork> work, int d) {
   }
   if (heads.empty()) return;
   const BoundsParams params{launcher.stage(std::span<const BoundsHead>(heads)), d};
-  const int n_heads = static_cast<int>(heads.size());
-  if (work[0].kv == RKV_F32)
-    launch_bounds<float>(launcher, most, n_heads, params);
-  else
-    launch_bounds<bf16>(launcher, most, n_heads, params);
+  const dim3 grid((most + kPages - 1) / kPages, static_cast<unsigned>(heads.size()));
+  with_rows(work[0].kv, work, &PageWork::cache, [&](auto rows) {
+    using Rows = decltype(rows);
+    const size_t shared = 2 * static_cast<size_t>(d) * kPagePitch * sizeof(typename Rows::Element);
+    launcher.run(build_bounds_kernel<Rows>, grid, kThreads, shared, params);
+  });
 }
 
 }  // namespace rkv::gpu

@@ -12,9 +12,11 @@ namespace rkv::gpu {
 
 /// A Run that is not empty, and the slots that it holds.
 struct SlotRun {
-  const uint8_t *k, *v;     // [end - begin, d] of the KV dtype
+  const uint8_t *k, *v;     // [end - begin, d] of the KV dtype, or codes
   const int32_t* position;  // [end - begin]
   int32_t begin, end;
+  int32_t bits, group;  // KvCodes; bits 0: no codes
+  const uint16_t *k_scale, *v_scale;
 };
 
 struct CacheView {
@@ -69,8 +71,8 @@ std::vector<CacheView> view_caches(Launcher& launcher, std::span<const T> items,
     for (int i = 0; i < head.n_runs; i++) {
       const Run& run = head.runs[i];
       if (run.n == 0) continue;
-      runs.push_back(
-          {static_cast<const uint8_t*>(run.k), static_cast<const uint8_t*>(run.v), run.position, begin, begin + run.n});
+      runs.push_back({static_cast<const uint8_t*>(run.k), static_cast<const uint8_t*>(run.v), run.position, begin,
+                      begin + run.n, run.codes.bits, run.codes.group, run.codes.k_scale, run.codes.v_scale});
       begin += run.n;
     }
     views.push_back({nullptr, static_cast<int32_t>(runs.size() - first.back()), head.n, head.index, head.n_index});

@@ -113,20 +113,36 @@ class CudaOps final : public Ops {
   }
   void build_bounds(std::span<const PageWork> work, int d) override { gpu::build_bounds(launcher_, work, d); }
 
-  void evict_step(std::span<const StepHead>, int, DType) override { absent("evict_step"); }
-  void attend_listed(const float*, int, std::span<const ListedRows>, int, int, DType, float*) override {
-    absent("attend_listed");
+  void evict_step(std::span<const StepHead> heads, int d, DType kv) override {
+    gpu::evict_step(launcher_, heads, d, kv);
   }
-  void block_scores(const float*, int, int, std::span<const HeadCache>, int, int, DType, float*) override {
-    absent("block_scores");
+  void attend_listed(const float* q, int n, std::span<const ListedRows> rows, int n_heads, int d, DType kv,
+                     float* out) override {
+    gpu::attend_listed(launcher_, q, n, rows, n_heads, d, kv, out);
   }
-  void score_keys(std::span<const KeyScoreHead>, const rkv_plan&, int, int, DType) override { absent("score_keys"); }
-  void observe_queries(const float*, int, int, int, double*) override { absent("observe_queries"); }
-  void expected_score(std::span<const ExpectedHead>, int, int, DType) override { absent("expected_score"); }
-  void weigh_by_value(std::span<const ValueHead>, float, int, DType) override { absent("weigh_by_value"); }
-  void output_norms(std::span<const ValueHead>, const Weight&, int, int, DType) override { absent("output_norms"); }
-  void sum_values(const HeadCache&, int, DType, float*) override { absent("sum_values"); }
-  void quantise(std::span<const QuantHead>, int, DType) override { absent("quantise"); }
+  void block_scores(const float* q, int n, int first_slot, std::span<const HeadCache> heads, int group, int d, DType kv,
+                    float* score) override {
+    gpu::block_scores(launcher_, score_scratch_, q, n, first_slot, heads, group, d, kv, score);
+  }
+  void score_keys(std::span<const KeyScoreHead> heads, const rkv_plan& plan, int layer, int d, DType kv) override {
+    gpu::score_keys(launcher_, score_scratch_, heads, plan, layer, d, kv);
+  }
+  void observe_queries(const float* q, int n, int n_heads, int d, double* sums) override {
+    gpu::observe_queries(launcher_, q, n, n_heads, d, sums);
+  }
+  void expected_score(std::span<const ExpectedHead> heads, int group, int d, DType kv) override {
+    gpu::expected_score(launcher_, score_scratch_, heads, group, d, kv);
+  }
+  void weigh_by_value(std::span<const ValueHead> heads, float epsilon, int d, DType kv) override {
+    gpu::weigh_by_value(launcher_, heads, epsilon, d, kv);
+  }
+  void output_norms(std::span<const ValueHead> heads, const Weight& wo, int group, int d, DType kv) override {
+    gpu::output_norms(launcher_, score_scratch_, heads, wo, group, d, kv);
+  }
+  void sum_values(const HeadCache& cache, int d, DType kv, float* sum) override {
+    gpu::sum_values(launcher_, score_scratch_, cache, d, kv, sum);
+  }
+  void quantise(std::span<const QuantHead> heads, int d, DType kv) override { gpu::quantise(launcher_, heads, d, kv); }
 
   void sample(std::span<const SampleRequest> requests, int vocab_size, int32_t* tokens) override {
     launcher_.begin_op();
@@ -138,7 +154,7 @@ class CudaOps final : public Ops {
   // An op's scratch is its own: recorded work of one op must not find what a later one has left there.
   Scratch linear_scratch_{launcher_.allocator()}, select_scratch_{launcher_.allocator()},
       attend_scratch_{launcher_.allocator()}, vote_scratch_{launcher_.allocator()},
-      sample_scratch_{launcher_.allocator()};
+      score_scratch_{launcher_.allocator()}, sample_scratch_{launcher_.allocator()};
 };
 
 }  // namespace

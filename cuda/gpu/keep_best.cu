@@ -3,10 +3,10 @@
 //   score  [n]     f32  votes before pooling
 //   kept   [keep]  i32  out: ascending, the first `sinks` always among them
 //
-// A wide pool makes plateaus, so ties are the rule: higher pooled score, then higher vote, then lower index. Every
-// token gets an integer that orders as (pooled, vote) does: for MAX both as f32 in 64 bits, for AVG the f64 average,
-// with the vote looked up only among equals. A radix select finds the border, then the tokens above it and the first
-// ones on it are written by their rank among both.
+// A wide pool makes plateaus, so ties are the rule: higher pooled score, then higher vote (unless tie_by_position),
+// then lower index. Every token gets an integer that orders as (pooled, vote) does: for MAX both as f32 in 64 bits, for
+// AVG the f64 average, with the vote looked up only among equals. A radix select finds the border, then the tokens
+// above it and the first ones on it are written by their rank among both.
 //
 // Launches: pool_votes  grid (ceil(n / kPoolThreads), heads), one thread per token: `pool_width` reads from L1 each
 //           keep_best   grid heads, block kSelectThreads: up to 8 (AVG 12) passes over 8-byte keys and two more
@@ -39,10 +39,11 @@ __device__ __forceinline__ uint64_t ordered(double x) {
   return (bits >> 63) != 0 ? ~bits : bits | uint64_t{1} << 63;
 }
 
-/// Whether keys are averages; otherwise they hold the vote as well.
 __device__ __forceinline__ bool averages(const KeepHead& head) {
   return head.pool == RKV_POOL_AVG && head.pool_width > 1;
 }
+/// Whether votes decide that keys do not hold.
+__device__ __forceinline__ bool asks_votes(const KeepHead& head) { return averages(head) && !head.tie_by_position; }
 
 __global__ void pool_votes_kernel(const KeepParams* params) {
   const KeepHead& head = params->heads[blockIdx.y];
@@ -58,7 +59,7 @@ __global__ void pool_votes_kernel(const KeepParams* params) {
   } else {
     float best = head.score[i];
     for (int j = from; j <= to; j++) best = fmaxf(best, head.score[j]);
-    key = uint64_t{ordered(best)} << 32 | ordered(head.score[i]);
+    key = uint64_t{ordered(best)} << 32 | (head.tie_by_position ? 0 : ordered(head.score[i]));
   }
   params->keys[blockIdx.y * params->pitch + i] = key;
 }
@@ -78,7 +79,7 @@ __device__ Border find_border(const KeepHead& head, const uint64_t* keys, int si
         *key = keys[i];
         return i >= sinks;
       });
-  if (!averages(head) || pooled.all) return {pooled.value, 0, pooled.equal};
+  if (!asks_votes(head) || pooled.all) return {pooled.value, 0, pooled.equal};
   const Threshold<uint32_t> vote = radix_select<uint32_t>(head.n, pooled.equal, shared, [&](int i, uint32_t* key) {
     *key = ordered(head.score[i]);
     return i >= sinks && keys[i] == pooled.value;
@@ -98,7 +99,7 @@ __global__ void keep_best_kernel(const KeepParams* params) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const int stretch = (head.n + kSelectThreads - 1) / kSelectThreads * kWarp;
   const int begin = warp * stretch, end = min(begin + stretch, head.n);
-  const bool by_vote = averages(head);
+  const bool by_vote = asks_votes(head);
   // Bits of the lanes whose token is above the border, and of those whose token is on it.
   const auto classify = [&](int i, unsigned* above, unsigned* on) {
     const uint64_t key = i < end ? keys[i] : 0;

@@ -44,12 +44,37 @@ void attend(Launcher& launcher, Scratch& scratch, std::span<DecodeHead> heads, i
 void attend_prefill(Launcher& launcher, const float* q, int n, std::span<const HeadCache> heads, int group, int d,
                     DType kv, int sliding_window, float* out);
 
-// vote.cu, keep_best.cu, gather.cu, bounds.cu
+// attend_rows_f32.cu, block_scores.cu: sparse prefill
+void attend_listed(Launcher& launcher, const float* q, int n, std::span<const ListedRows> rows, int n_heads, int d,
+                   DType kv, float* out);
+void block_scores(Launcher& launcher, Scratch& scratch, const float* q, int n, int first_slot,
+                  std::span<const HeadCache> heads, int group, int d, DType kv, float* score);
+
+// evict_step.cu
+void evict_step(Launcher& launcher, std::span<const StepHead> heads, int d, DType kv);
+
+// vote.cu, score_keys.cu, values.cu: what tokens are worth
 void vote(Launcher& launcher, Scratch& scratch, std::span<const VoteHead> heads, int group, int d, DType kv);
+void score_keys(Launcher& launcher, Scratch& scratch, std::span<const KeyScoreHead> heads, const rkv_plan& plan,
+                int layer, int d, DType kv);
+void weigh_by_value(Launcher& launcher, std::span<const ValueHead> heads, float epsilon, int d, DType kv);
+void sum_values(Launcher& launcher, Scratch& scratch, const HeadCache& cache, int d, DType kv, float* sum);
+
+// observe_queries.cu, expected_score.cu, output_norms.cu
+void observe_queries(Launcher& launcher, const float* q, int n, int n_heads, int d, double* sums);
+void expected_score(Launcher& launcher, Scratch& scratch, std::span<const ExpectedHead> heads, int group, int d,
+                    DType kv);
+void output_norms(Launcher& launcher, Scratch& scratch, std::span<const ValueHead> heads, const Weight& wo, int group,
+                  int d, DType kv);
+
+// keep_best.cu, gather.cu, bounds.cu
 void keep_best(Launcher& launcher, Scratch& scratch, std::span<const KeepHead> heads);
 void gather(Launcher& launcher, const HeadCache& cache, const int32_t* slots, int n, int d, DType kv, void* k, void* v,
             int32_t* position);
 void build_bounds(Launcher& launcher, std::span<const PageWork> work, int d);
+
+// quantise.cu
+void quantise(Launcher& launcher, std::span<const QuantHead> heads, int d, DType kv);
 
 // sample.cu: draws into tokens (host) and waits for them
 void sample(Launcher& launcher, Scratch& scratch, std::span<const SampleRequest> requests, int vocab_size,

@@ -15,9 +15,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "gpu/cache_view.cuh"
 #include "gpu/kernels.h"
-#include "gpu/kv_piece.cuh"
+#include "gpu/kv_row.cuh"
 
 namespace rkv::gpu {
 namespace {
@@ -146,10 +145,10 @@ __global__ void __launch_bounds__(kThreads) rotate_and_append_kernel(const Rotat
   RKV_SHARED(float, extremes, [kExtremes]);
   const RotateParams& p = *params;
   const int token = static_cast<int>(blockIdx.x), head = static_cast<int>(blockIdx.y);
-  const int d = p.shape.d, group = p.shape.n_heads / p.shape.n_kv_heads;
+  const int d = p.shape.d, group = p.shape.n_heads / max(p.shape.n_kv_heads, 1);
   const float* table = p.table + int64_t{token} * p.shape.pairs * 2;
   rotate_rows(p.q + (int64_t{token} * p.shape.n_heads + head * group) * d, group, p.shape, table);
-  rotate_rows(p.k + (int64_t{token} * p.shape.n_kv_heads + head) * d, 1, p.shape, table);
+  if (p.shape.n_kv_heads > 0) rotate_rows(p.k + (int64_t{token} * p.shape.n_kv_heads + head) * d, 1, p.shape, table);
   if (p.n_tasks == 0) return;
   const AppendTask& task = find_task(p, token, head);
   if (token < task.begin || token >= task.begin + task.rows.n) return;
@@ -176,6 +175,7 @@ class PageFinder {
     for (size_t i = 0; i < pages.size(); i++) {
       const PageWork& work = pages[i];
       if (work.from != work.cache.candidates() - 1) continue;  // more than one page, perhaps
+      if (has_codes(work.cache)) continue;
       at_.emplace(last_key(work.cache, static_cast<size_t>(row_bytes(work.kv, d))), i);
     }
   }
@@ -228,7 +228,7 @@ void rotate_and_append(Launcher& launcher, const RotateShape& shape, float* q, f
                             launcher.stage(std::span<const AppendTask>(tasks)),
                             launcher.stage(std::span<const PageTask>(page_tasks)),
                             static_cast<int>(tasks.size())};
-  const dim3 grid(static_cast<unsigned>(n), static_cast<unsigned>(shape.n_kv_heads));
+  const dim3 grid(static_cast<unsigned>(n), static_cast<unsigned>(std::max(shape.n_kv_heads, 1)));
   launcher.run(rotate_and_append_kernel, grid, kThreads, 0, params);
   if (!rest.empty()) build_bounds(launcher, rest, shape.d);
 }

@@ -1,7 +1,7 @@
 // Scores of 64 rows of queries against 64 keys in f32, for kernels that must be as exact as the CPU's.
 #pragma once
 
-#include "gpu/kv_piece.cuh"
+#include "gpu/kv_row.cuh"
 
 namespace rkv::gpu {
 
@@ -22,20 +22,14 @@ __device__ __forceinline__ int tile_key() { return static_cast<int>(threadIdx.x)
 /// The row and the key that a thread loads; four threads share them.
 __device__ __forceinline__ int loaded_row() { return static_cast<int>(threadIdx.x) % 64; }
 
-/// This thread's eight of the dims [dim, dim + kStageDims) of a row, NULL for zeros.
-template <class T>
-__device__ __forceinline__ void stage_dims(const T* row, int dim, int d, float (&to)[kStageDims][kTilePitch]) {
-  using Piece = KvPiece<T>;
-  const int first = static_cast<int>(threadIdx.x) / 64 * 8;
+/// This thread's eight of the dims [dim, dim + kStageDims) of a row (kv_row.cuh), zeros where there is none.
+template <class Row>
+__device__ __forceinline__ void stage_dims(const Row& row, int dim, int d, float (&to)[kStageDims][kTilePitch]) {
+  const int first = static_cast<int>(threadIdx.x) / 64 * kRowStep;
+  float x[kRowStep] = {};
+  if (row.exists() && dim + first < d) row.load(dim + first, x);
 #pragma unroll
-  for (int at = first; at < first + 8; at += Piece::kSize) {
-    uint4 piece = {0, 0, 0, 0};
-    if (row != nullptr && dim + at < d) piece = *reinterpret_cast<const uint4*>(row + dim + at);
-    float x[Piece::kSize];
-    Piece::unpack(piece, x);
-#pragma unroll
-    for (int i = 0; i < Piece::kSize; i++) to[at + i][loaded_row()] = x[i];
-  }
+  for (int i = 0; i < kRowStep; i++) to[first + i][loaded_row()] = x[i];
 }
 
 /// sum[i][j] += a[.. + i] * b[.. + j] over `n` rows of a and b.
@@ -56,9 +50,9 @@ __device__ __forceinline__ void multiply_tile(const float* a, const float* b, in
 
 /// Products of this thread's rows and keys, unscaled. Whole block of kTileThreads.
 ///
-/// @param row, key  Of loaded_row(): d elements each, or NULL for zeros. d is a multiple of 8.
-template <class T>
-__device__ void score_tile(const float* row, const T* key, int d, ScoreStage& stage, float (&score)[4][4]) {
+/// @param row, key  Of loaded_row(): d elements each, or none for zeros. d is a multiple of 8.
+template <class Key>
+__device__ void score_tile(const PlainRow<float>& row, const Key& key, int d, ScoreStage& stage, float (&score)[4][4]) {
 #pragma unroll
   for (int i = 0; i < 4; i++) score[i][0] = score[i][1] = score[i][2] = score[i][3] = 0;
   for (int dim = 0; dim < d; dim += kStageDims) {
@@ -68,6 +62,11 @@ __device__ void score_tile(const float* row, const T* key, int d, ScoreStage& st
     __syncthreads();
     multiply_tile<kTilePitch, kTilePitch>(&stage.rows[0][tile_row()], &stage.keys[0][tile_key()], kStageDims, score);
   }
+}
+
+template <class T>
+__device__ void score_tile(const float* row, const T* key, int d, ScoreStage& stage, float (&score)[4][4]) {
+  score_tile(PlainRow<float>{row}, PlainRow<T>{key}, d, stage, score);
 }
 
 }  // namespace rkv::gpu

@@ -4,6 +4,7 @@
 //   bounds    [2, d, pitch]      KV dtype  page min, page max; rows start at 16 bytes (PAGES), or the keys (EXACT)
 //   selected  [n_lists, top_k]   i32  out: slots, ascending
 //   n_selected [n_lists]         i32  out
+//   mass      [group]            f32  out, where asked for: the estimated softmax weight of what was chosen
 //
 // The critical path of a step: one short read per KV head with a search behind it. The pages are cut into slices of
 // one block each (select_score.cuh), so that a head's bounds stream through several multiprocessors; the block that
@@ -28,17 +29,18 @@ constexpr int kSharedKeys = 16384;  // pages whose keys are kept in shared memor
 struct SelectParams {
   const SelectHead* heads;
   unsigned* ticket;  // [heads], 0: slices that are done
-  int group, d;
+  int d;
 };
 
 /// Everything fits: nothing is scored.
-__device__ void select_all(const SelectHead& head, int lists) {
+__device__ void select_all(const SelectHead& head) {
   const int n = head.pages.end - head.pages.begin;
-  for (int list = 0; list < lists; list++) {
+  for (int list = 0; list < head.lists(); list++) {
     int32_t* to = head.selected + int64_t{list} * head.top_k;
     for (int i = threadIdx.x; i < n; i += kSelectThreads) to[i] = head.cache.slot_of(head.pages.begin + i);
     if (threadIdx.x == 0) head.n_selected[list] = n;
   }
+  if (head.mass != nullptr && threadIdx.x < head.group) head.mass[threadIdx.x] = 1;
 }
 
 /// Whether this block is the last one of its head to be done with scoring; then it sees what the others have written.
@@ -64,49 +66,82 @@ __global__ void __launch_bounds__(kSelectThreads, 1) select_kernel(const SelectP
   const SelectParams& p = *params;
   const SelectHead& head = p.heads[blockIdx.x];
   const int slice = static_cast<int>(blockIdx.y);
-  const bool per_head = head.rank == RKV_RANK_PER_HEAD;
   if (head.slices == 0) {
-    if (slice == 0) select_all(head, per_head ? p.group : 1);
+    if (slice == 0) select_all(head);
     return;
   }
   if (slice >= head.slices) return;
-  Scorer::score(head, p.group, p.d, slice, query[0], reinterpret_cast<float*>(memory));
+  Scorer::score(head, p.d, slice, query[0], reinterpret_cast<float*>(memory));
   if (!is_last(p.ticket + blockIdx.x, head.slices)) return;
 
   uint32_t* keys = head.keys != nullptr ? head.keys : reinterpret_cast<uint32_t*>(memory);
-  for (int list = 0; list < (per_head ? p.group : 1); list++) {
-    rank_pages(head, p.group, per_head ? list : -1, query[0].scale, shared[0], keys);
-    choose(head, keys, shared[0], head.selected + int64_t{list} * head.top_k, head.n_selected + list);
+  const int lists = head.lists(), heads = head.group / lists;  // heads that choose together
+  if (head.weighs()) merge_parts(head, query[0].scale, shared[0]);
+  for (int list = 0; list < lists; list++) {
+    int32_t* to = head.selected + int64_t{list} * head.top_k;
+    rank_pages(head, lists > 1 ? list : -1, query[0].scale, shared[0], keys);
+    const int n = choose(head, keys, shared[0], to, head.n_selected + list);
+    for (int g = list * heads; head.mass != nullptr && g < (list + 1) * heads; g++)
+      put_mass(head, g, query[0].scale, to, n, shared[0]);
   }
 }
 
-SelectHead select_head(const DecodeHead& head, const CacheView& cache) {
+/// Query heads [first, first + n) of a KV head; with PER_HEAD each has its list.
+SelectHead select_head(const DecodeHead& head, const CacheView& cache, int first, int n, int d) {
   const rkv_plan& plan = *head.plan;
-  const int candidates = head.cache.candidates();
+  const int candidates = head.cache.candidates(), list = plan.rank == RKV_RANK_PER_HEAD ? first : 0;
   SelectHead view = {};
   view.cache = cache;
-  view.q = head.q, view.bounds = head.bounds.data, view.pitch = head.bounds.pitch;
+  view.group = n;
+  view.q = head.q + first * d, view.bounds = head.bounds.data, view.pitch = head.bounds.pitch;
   const int page_size = plan.select == RKV_SELECT_EXACT ? 1 : std::min(head.bounds.page_size, candidates);
   view.pages = PageRange::over(head.first, candidates, std::max(page_size, 1));
   view.query_dims = plan.query_dims, view.top_k = plan.top_k;
   view.rank = plan.rank, view.sign = plan.sign, view.whole_pages = plan.whole_pages;
   view.pin_sinks = plan.pin_sinks, view.pin_recent = plan.pin_recent;
-  view.selected = head.selected, view.n_selected = head.n_selected;
+  view.selected = head.selected + int64_t{list} * plan.top_k, view.n_selected = head.n_selected + list;
+  if (head.mass != nullptr) view.mass = head.mass + first;
+  view.slices = candidates - head.first <= plan.top_k ? 0 : 1;
   return view;
 }
 
-int64_t score_bytes(const DecodeHead& head, int pages, int d, DType kv) {
+/// Heads by how they are scored; a session's kernel does not depend on what else is in the call.
+struct ByKind {
+  std::vector<SelectHead> pages, own_pages;  // own_pages: query heads that choose dims and pages for themselves
+  std::vector<SelectHead> tokens, coded_tokens;
+
+  void add(const DecodeHead& head, const CacheView& cache, int group, int d) {
+    const rkv_plan& plan = *head.plan;
+    if (plan.select == RKV_SELECT_EXACT) {
+      (has_codes(head.cache) ? coded_tokens : tokens).push_back(select_head(head, cache, 0, group, d));
+    } else if (plan.rank != RKV_RANK_PER_HEAD) {
+      pages.push_back(select_head(head, cache, 0, group, d));
+    } else {
+      for (int g = 0; g < group; g++) {
+        own_pages.push_back(select_head(head, cache, g, 1, d));
+        own_pages.back().sign = RKV_SIGN_GROUP;  // it knows its sign: one plane has its upper bound
+      }
+    }
+  }
+};
+
+int64_t score_bytes(Launcher& launcher, const DecodeHead& head, int group, int d, DType kv) {
   const rkv_plan& plan = *head.plan;
-  if (plan.select == RKV_SELECT_EXACT) return int64_t{pages} * row_bytes(kv, d);
-  return int64_t{plan.query_dims} * (plan.sign == RKV_SIGN_HEAD ? 2 : 1) * row_bytes(kv, pages);
+  const int candidates = head.cache.candidates(), live = candidates - head.first;
+  if (live <= plan.top_k) return 0;
+  if (plan.select == RKV_SELECT_EXACT)
+    return stored_bytes(launcher, head.cache, head.cache.index, head.first, live, d, kv);
+  const int pages = PageRange::over(head.first, candidates, std::min(head.bounds.page_size, candidates)).n;
+  const int64_t plane = int64_t{plan.query_dims} * row_bytes(kv, pages);
+  return plan.rank == RKV_RANK_PER_HEAD ? plane * group : plane * (plan.sign == RKV_SIGN_HEAD ? 2 : 1);
 }
 
 /// Heads of one kind of plan.
 template <class Scorer>
-void launch_heads(Launcher& launcher, Scratch& scratch, std::vector<SelectHead>& heads, int group, int d) {
+void launch_heads(Launcher& launcher, Scratch& scratch, std::vector<SelectHead>& heads, int d) {
   const auto even = [](size_t words) { return (words + 1) / 2 * 2; };  // keeps pairs of floats aligned
-  const auto score_words = [&](const SelectHead& head) { return even(static_cast<size_t>(group) * head.pages.n); };
-  const auto part_words = [&](const SelectHead& head) { return static_cast<size_t>(2 * group) * head.n_parts; };
+  const auto score_words = [&](const SelectHead& head) { return even(static_cast<size_t>(head.group) * head.pages.n); };
+  const auto part_words = [&](const SelectHead& head) { return static_cast<size_t>(2 * head.group) * head.n_parts; };
   const auto key_words = [&](const SelectHead& head) { return even(head.pages.n > kSharedKeys ? head.pages.n : 0); };
   size_t words = 0, shared_keys = 0;
   int slices = 1;
@@ -128,52 +163,48 @@ void launch_heads(Launcher& launcher, Scratch& scratch, std::vector<SelectHead>&
   // What is staged is written anew before every run: so are the tickets.
   const std::vector<unsigned> tickets(heads.size());
   const SelectParams params{launcher.stage(std::span<const SelectHead>(heads)),
-                            const_cast<unsigned*>(launcher.stage(std::span<const unsigned>(tickets))), group, d};
+                            const_cast<unsigned*>(launcher.stage(std::span<const unsigned>(tickets))), d};
   const dim3 grid(static_cast<unsigned>(heads.size()), std::bit_ceil(static_cast<unsigned>(slices)));
   launcher.run(select_kernel<Scorer>, grid, kSelectThreads,
                std::max(Scorer::shared_bytes(d), shared_keys * sizeof(uint32_t)), params);
 }
 
 template <template <class, int> class Scorer, class T>
-void launch_kind(Launcher& launcher, Scratch& scratch, std::vector<SelectHead>& heads, int group, int d) {
-  switch (padded_heads(group)) {
+void launch_kind(Launcher& launcher, Scratch& scratch, std::vector<SelectHead>& heads, int d) {
+  if (heads.empty()) return;
+  switch (padded_heads(heads[0].group)) {
     case 1:
-      return launch_heads<Scorer<T, 1>>(launcher, scratch, heads, group, d);
+      return launch_heads<Scorer<T, 1>>(launcher, scratch, heads, d);
     case 2:
-      return launch_heads<Scorer<T, 2>>(launcher, scratch, heads, group, d);
+      return launch_heads<Scorer<T, 2>>(launcher, scratch, heads, d);
     case 4:
-      return launch_heads<Scorer<T, 4>>(launcher, scratch, heads, group, d);
+      return launch_heads<Scorer<T, 4>>(launcher, scratch, heads, d);
     default:
-      return launch_heads<Scorer<T, 8>>(launcher, scratch, heads, group, d);
+      return launch_heads<Scorer<T, 8>>(launcher, scratch, heads, d);
   }
+}
+
+template <class T>
+void launch_all(Launcher& launcher, Scratch& scratch, ByKind& heads, int d) {
+  launch_kind<PageScorer, T>(launcher, scratch, heads.pages, d);
+  launch_kind<PageScorer, T>(launcher, scratch, heads.own_pages, d);
+  launch_kind<TokenScorer, KvRows<T, false>>(launcher, scratch, heads.tokens, d);
+  launch_kind<TokenScorer, KvRows<T, true>>(launcher, scratch, heads.coded_tokens, d);
 }
 
 }  // namespace
 
 void select(Launcher& launcher, Scratch& scratch, std::span<DecodeHead> heads, int group, int d, DType kv) {
   const std::vector<CacheView> caches = view_caches(launcher, std::span<const DecodeHead>(heads), &DecodeHead::cache);
-  std::vector<SelectHead> by_pages, by_tokens;
-  for (size_t i = 0; i < heads.size(); i++) {
-    DecodeHead& head = heads[i];
-    if (!head.select) continue;
-    SelectHead view = select_head(head, caches[i]);
-    const bool fits = head.cache.candidates() - head.first <= head.plan->top_k;
-    view.slices = fits ? 0 : 1;
-    head.score_read_bytes = fits ? 0 : score_bytes(head, view.pages.n, d, kv);
-    (head.plan->select == RKV_SELECT_EXACT ? by_tokens : by_pages).push_back(view);
-  }
-  if (!by_pages.empty()) {
-    if (kv == RKV_F32)
-      launch_kind<PageScorer, float>(launcher, scratch, by_pages, group, d);
-    else
-      launch_kind<PageScorer, bf16>(launcher, scratch, by_pages, group, d);
-  }
-  if (!by_tokens.empty()) {
-    if (kv == RKV_F32)
-      launch_kind<TokenScorer, float>(launcher, scratch, by_tokens, group, d);
-    else
-      launch_kind<TokenScorer, bf16>(launcher, scratch, by_tokens, group, d);
-  }
+  ByKind by_kind;
+  for (size_t i = 0; i < heads.size(); i++)
+    if (heads[i].select) by_kind.add(heads[i], caches[i], group, d);
+  if (kv == RKV_F32)
+    launch_all<float>(launcher, scratch, by_kind, d);
+  else
+    launch_all<bf16>(launcher, scratch, by_kind, d);
+  for (DecodeHead& head : heads)
+    if (head.select) head.score_read_bytes = score_bytes(launcher, head, group, d, kv);
 }
 
 }  // namespace rkv::gpu

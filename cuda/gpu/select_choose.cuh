@@ -10,36 +10,39 @@ struct ChooseShared {
   BarShared bar;
   uint32_t keys[kMaxWarps];
   int64_t counts[kMaxWarps];
+  float sums[kMaxWarps];
 };
 
-/// keys[pages.n]: the order of the pages. Of query head `own` alone, or of the whole group if that is negative.
-__device__ inline void rank_pages(const SelectHead& head, int group, int own, const float* scale, ChooseShared& shared,
-                                  uint32_t* keys) {
-  const int n = head.pages.n, lane = static_cast<int>(threadIdx.x) % kWarp;
-  const bool softens = own < 0 && head.softens(group);
-  if (softens) {
-    const int parts = head.n_parts;
-    for (int g = static_cast<int>(threadIdx.x) / kWarp; g < group; g += kSelectWarps) {
-      float top = -FLT_MAX, sum = 0;
-      for (int p = lane; p < parts; p += kWarp) top = fmaxf(top, __ldcg(&head.part[int64_t{p} * group + g]).x);
-      top = warp_max(top);
-      for (int p = lane; p < parts; p += kWarp) {
-        const float2 part = __ldcg(&head.part[int64_t{p} * group + g]);
-        if (part.y > 0) sum = fmaf(part.y, weight_of((part.x - top) * scale[g]), sum);
-      }
-      sum = warp_sum(sum);
-      if (lane == 0) shared.top[g] = top, shared.factor[g] = 1.0f / sum;
+/// The softmax of every query head over all tokens, from its parts. @param scale  [group]: 1 / temperature.
+__device__ inline void merge_parts(const SelectHead& head, const float* scale, ChooseShared& shared) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, parts = head.n_parts;
+  for (int g = static_cast<int>(threadIdx.x) / kWarp; g < head.group; g += kSelectWarps) {
+    float top = -FLT_MAX, sum = 0;
+    for (int p = lane; p < parts; p += kWarp) top = fmaxf(top, __ldcg(&head.part[int64_t{p} * head.group + g]).x);
+    top = warp_max(top);
+    for (int p = lane; p < parts; p += kWarp) {
+      const float2 part = __ldcg(&head.part[int64_t{p} * head.group + g]);
+      if (part.y > 0) sum = fmaf(part.y, weight_of((part.x - top) * scale[g]), sum);
     }
-    __syncthreads();
+    sum = warp_sum(sum);
+    if (lane == 0) shared.top[g] = top, shared.factor[g] = 1.0f / sum;
   }
+  __syncthreads();
+}
+
+/// keys[pages.n]: the order of the pages. Of query head `own` alone, or of the whole group if that is negative.
+__device__ inline void rank_pages(const SelectHead& head, int own, const float* scale, const ChooseShared& shared,
+                                  uint32_t* keys) {
+  const int n = head.pages.n;
+  const bool softens = own < 0 && head.softens();
   for (int i = threadIdx.x; i < n; i += kSelectThreads) {
     float rank = 0;
-    if (own >= 0 || group == 1) {
+    if (own >= 0 || head.group == 1) {
       // Softmax and a positive scale keep the order of a single head's scores.
       rank = __ldcg(head.score + int64_t{max(own, 0)} * n + i);
     } else {
 #pragma unroll 4
-      for (int g = 0; g < group; g++) {
+      for (int g = 0; g < head.group; g++) {
         const float score = __ldcg(head.score + int64_t{g} * n + i);
         // The sum over the group ranks like the mean.
         rank = softens ? fmaf(weight_of((score - shared.top[g]) * scale[g]), shared.factor[g], rank)
@@ -145,9 +148,9 @@ __device__ inline int count_sinks(const SelectHead& head, ChooseShared& shared) 
   return block_sum(sinks, shared.bar.warps);
 }
 
-/// Write one list: pins and the best pages, as slots.
-__device__ inline void choose(const SelectHead& head, const uint32_t* keys, ChooseShared& shared, int32_t* list,
-                              int32_t* n_list) {
+/// Write one list: pins and the best pages, as slots. @return how many.
+__device__ inline int choose(const SelectHead& head, const uint32_t* keys, ChooseShared& shared, int32_t* list,
+                             int32_t* n_list) {
   const int first = head.pages.begin, n = head.pages.end, recent = min(head.pin_recent, head.top_k);
   const int sinks = min(max(count_sinks(head, shared) - first, 0), head.top_k - recent);
   for (int i = threadIdx.x; i < sinks; i += kSelectThreads) list[i] = head.cache.slot_of(first + i);
@@ -158,7 +161,35 @@ __device__ inline void choose(const SelectHead& head, const uint32_t* keys, Choo
   for (int i = threadIdx.x; i < recent; i += kSelectThreads)
     list[sinks + taken + i] = head.cache.slot_of(n - recent + i);
   if (threadIdx.x == 0) *n_list = sinks + taken + recent;
-  __syncthreads();  // `keys` and `shared` may be used again
+  __syncthreads();  // `keys` and `shared` may be used again, and the list is there
+  return sinks + taken + recent;
+}
+
+/// The candidate that a slot is.
+__device__ inline int candidate_of(const CacheView& cache, int slot) {
+  if (cache.index == nullptr) return slot;
+  int low = 0, high = cache.n_index - 1;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (cache.index[middle] < slot)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/// The softmax weight of the n tokens of a list, for query head g.
+__device__ inline void put_mass(const SelectHead& head, int g, const float* scale, const int32_t* list, int n,
+                                ChooseShared& shared) {
+  const float* score = head.score + int64_t{g} * head.pages.n;
+  float sum = 0;
+  for (int i = threadIdx.x; i < n; i += kSelectThreads) {
+    const int page = candidate_of(head.cache, list[i]) / head.pages.size - head.pages.first;
+    sum += weight_of((__ldcg(score + page) - shared.top[g]) * scale[g]);
+  }
+  sum = block_sum(sum, shared.sums);
+  if (threadIdx.x == 0) head.mass[g] = sum * shared.factor[g];
 }
 
 }  // namespace rkv::gpu

@@ -3,15 +3,13 @@
 
 #include <cfloat>
 
-#include "gpu/cache_view.cuh"
-#include "gpu/kv_piece.cuh"
+#include "gpu/kv_row.cuh"
 #include "gpu/select.cuh"
 
 namespace rkv::gpu {
 
 constexpr int kSelectWarps = kSelectThreads / kWarp;
 constexpr int kMostGroup = 16;
-constexpr int kMostDims = 256;
 
 /// Candidates [begin, end), cut into pages of `size` that start at multiples of it; the outer two may be partial.
 struct PageRange {
@@ -27,9 +25,10 @@ struct PageRange {
   __device__ int tokens(int i) const { return min((first + i + 1) * size, end) - start(i); }
 };
 
-/// For EXACT every token is a page of its own.
+/// Query heads of one KV head that are scored together. For EXACT every token is a page of its own.
 struct SelectHead {
   CacheView cache;
+  int32_t group;       // query heads
   const float* q;      // [group, d]
   const void* bounds;  // [2, d, pitch]
   int32_t pitch;
@@ -37,12 +36,17 @@ struct SelectHead {
   int32_t query_dims, top_k, rank, sign, whole_pages, pin_sinks, pin_recent;
   int32_t slices, n_parts;  // slices: blocks that score; 0: everything fits
   int32_t *selected, *n_selected;
+  float* mass;     // [group] or NULL: out
   float* score;    // [group, pages.n]
   float2* part;    // [n_parts, group]: highest score, sum of token weights relative to it, of kWarp pages
   uint32_t* keys;  // [pages.n], NULL: in shared memory
 
   /// Whether the group makes one choice, from softmax weights.
-  __device__ bool softens(int group) const { return rank == RKV_RANK_SOFTMAX_MEAN && group > 1; }
+  __device__ bool softens() const { return rank == RKV_RANK_SOFTMAX_MEAN && group > 1; }
+  /// Whether anything asks for softmax weights.
+  __device__ bool weighs() const { return softens() || mass != nullptr; }
+  /// Lists that are chosen.
+  __device__ int lists() const { return rank == RKV_RANK_PER_HEAD ? group : 1; }
 };
 
 /// e^x as on the CPU, where what is below e^-87 is 0: such pages tie, and ties must go the same way.
@@ -50,13 +54,13 @@ __device__ __forceinline__ float weight_of(float x) { return x < -87.0f ? 0.0f :
 
 /// Keep the score of page i (of the lane; of none if it is out of range) for query head g; a warp's 32 pages are part
 /// `part`. Whole warp.
-__device__ inline void put_score(const SelectHead& head, int group, int g, int part, int i, float score, float scale) {
+__device__ inline void put_score(const SelectHead& head, int g, int part, int i, float score, float scale) {
   const bool live = i >= 0 && i < head.pages.n;
   if (live) head.score[int64_t{g} * head.pages.n + i] = score;
-  if (!head.softens(group)) return;
+  if (!head.weighs()) return;
   const float top = warp_max(live ? score : -FLT_MAX);
   const float sum = warp_sum(live ? weight_of((score - top) * scale) * static_cast<float>(head.pages.tokens(i)) : 0.0f);
-  if (threadIdx.x % kWarp == 0) head.part[int64_t{part} * group + g] = make_float2(top, sum);
+  if (threadIdx.x % kWarp == 0) head.part[int64_t{part} * head.group + g] = make_float2(top, sum);
 }
 
 }  // namespace rkv::gpu

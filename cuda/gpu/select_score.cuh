@@ -1,6 +1,7 @@
 // Scores of pages or tokens for every query head of a group: a slice of them per block.
 #pragma once
 
+#include "gpu/row_sums.cuh"
 #include "gpu/select_head.cuh"
 
 namespace rkv::gpu {
@@ -32,12 +33,13 @@ struct PageScorer {
   }
 
   /// @param memory  Shared: weights [2 d, kHeads], then sums [warps, kHeads, kSlice].
-  static __device__ void score(const SelectHead& head, int group, int d, int slice, QueryShared& query, float* memory) {
-    choose_dims(head, group, d, query);
+  static __device__ void score(const SelectHead& head, int d, int slice, QueryShared& query, float* memory) {
+    const int group = head.group;
+    choose_dims(head, d, query);
     float *weight = memory, *sums = memory + 2 * d * kHeads;
     const int column = head.pages.first / kPages * kPages + slice * kSlice;  // first page; rows are aligned to kPages
     for (int g = 0; g < group; g += kHeads) {
-      load_weights(head, group, d, g, query, weight);
+      load_weights(head, d, g, query, weight);
       __syncthreads();
       weigh(head, query, weight, column, sums);
       __syncthreads();
@@ -45,8 +47,7 @@ struct PageScorer {
       for (int h = 0; h < kHeads && g + h < group && at < kSlice; h++) {
         float score = 0;
         for (int w = 0; w < kSelectWarps; w++) score += sums[(w * kHeads + h) * kSlice + at];
-        put_score(head, group, g + h, slice * kParts + at / kWarp, column + at - head.pages.first, score,
-                  query.scale[g + h]);
+        put_score(head, g + h, slice * kParts + at / kWarp, column + at - head.pages.first, score, query.scale[g + h]);
       }
       __syncthreads();
     }
@@ -54,7 +55,8 @@ struct PageScorer {
 
  private:
   /// The query_dims dims with the largest |q| summed over the group, ascending, and the temperature of every head.
-  static __device__ void choose_dims(const SelectHead& head, int group, int d, QueryShared& query) {
+  static __device__ void choose_dims(const SelectHead& head, int d, QueryShared& query) {
+    const int group = head.group;
     const int dim = static_cast<int>(threadIdx.x);
     float size = 0, sum = 0;
     for (int g = 0; g < group && dim < d; g++) {
@@ -91,11 +93,10 @@ struct PageScorer {
   }
 
   /// weight[row][h] of the query heads from g on, 0 past the group.
-  static __device__ void load_weights(const SelectHead& head, int group, int d, int g, const QueryShared& query,
-                                      float* weight) {
+  static __device__ void load_weights(const SelectHead& head, int d, int g, const QueryShared& query, float* weight) {
     for (int i = threadIdx.x; i < query.n_rows * kHeads; i += kSelectThreads) {
       const int h = i % kHeads, row = query.row[i / kHeads];
-      float w = g + h < group ? head.q[(g + h) * d + (row < d ? row : row - d)] : 0.0f;
+      float w = g + h < head.group ? head.q[(g + h) * d + (row < d ? row : row - d)] : 0.0f;
       // q * max where q > 0, q * min where q < 0: the larger product of the two.
       if (head.sign == RKV_SIGN_HEAD) w = row >= d ? fmaxf(w, 0.0f) : fminf(w, 0.0f);
       weight[i] = w;
@@ -142,7 +143,7 @@ struct PageScorer {
 };
 
 /// Tokens by their keys: the oracle. A warp per token, 32 tokens each.
-template <class T, int kHeads>
+template <class Rows, int kHeads>
 struct TokenScorer {
   static constexpr int kSlice = kSelectThreads;
   static constexpr int kParts = kSlice / kWarp;
@@ -151,7 +152,8 @@ struct TokenScorer {
   static constexpr size_t shared_bytes(int d) { return sizeof(float) * static_cast<size_t>(d) * kHeads; }
 
   /// @param memory  Shared: queries [kHeads, d].
-  static __device__ void score(const SelectHead& head, int group, int d, int slice, QueryShared& query, float* memory) {
+  static __device__ void score(const SelectHead& head, int d, int slice, QueryShared& query, float* memory) {
+    const int group = head.group;
     const float scale = 1.0f / sqrtf(static_cast<float>(d));
     if (threadIdx.x < group) query.scale[threadIdx.x] = scale;
     const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -172,7 +174,7 @@ struct TokenScorer {
       }
 #pragma unroll
       for (int h = 0; h < kHeads; h++)
-        if (g + h < group) put_score(head, group, g + h, slice * kParts + warp, from + lane, own[h], scale);
+        if (g + h < group) put_score(head, g + h, slice * kParts + warp, from + lane, own[h], scale);
       __syncthreads();
     }
   }
@@ -180,18 +182,12 @@ struct TokenScorer {
  private:
   /// This lane's part of q . k.
   static __device__ void multiply(const CacheView& cache, int slot, int d, const float* q, float (&sum)[kHeads]) {
-    const SlotRun* run = cache.find_run(slot);
-    const int pieces = d / KvPiece<T>::kSize;
-    const uint4* row = reinterpret_cast<const uint4*>(run->k) + int64_t{slot - run->begin} * pieces;
-    for (int piece = static_cast<int>(threadIdx.x) % kWarp; piece < pieces; piece += kWarp) {
-      float k[KvPiece<T>::kSize];
-      KvPiece<T>::unpack(row[piece], k);
+    const LaneDims k(Rows::k(*cache.find_run(slot), slot, d), d);
+    if (LaneDims::first() >= d) return;
 #pragma unroll
-      for (int h = 0; h < kHeads; h++) {
+    for (int h = 0; h < kHeads; h++) {
 #pragma unroll
-        for (int i = 0; i < KvPiece<T>::kSize; i++)
-          sum[h] = fmaf(q[h * d + piece * KvPiece<T>::kSize + i], k[i], sum[h]);
-      }
+      for (int i = 0; i < kRowStep; i++) sum[h] = fmaf(q[h * d + LaneDims::first() + i], k.x[i], sum[h]);
     }
   }
 };

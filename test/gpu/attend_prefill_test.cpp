@@ -91,6 +91,11 @@ GPU_TEST("attend_prefill sees back by positions, not slots, within a sliding win
   }
 }
 
+GPU_TEST("attend_prefill decodes codes") {
+  for (const int d : {16, 64, 80, 128, 256}) compare_both({coded({{64, 40, 33}, d, RKV_BF16}, 2, 4, 8), 33, 2, 2});
+  for (const int bits : {2, 8}) compare_both({coded({{96, 50}, 32, RKV_BF16}, 1, bits, 32), 20, 1, 3, 70});
+}
+
 GPU_TEST("attend_prefill gives a token the same bits however tokens, rows and runs are cut") {
   const Prompt whole = {{{300}, 64, RKV_BF16}, 300, 1, 4, 200};
   const TestCaches caches(whole.shape, 1, 11);

@@ -91,6 +91,50 @@ GPU_TEST("attend gives every query head its own list and counts their union") {
   }
 }
 
+GPU_TEST("attend meets sinks with a query of their own") {
+  const auto compare_sinks = [](const CacheShape& shape, int group, const rkv_plan& plan, int n_sinks, int first = 0) {
+    TestDecode decode(shape, 2, group, plan, 6, first, n_sinks);
+    char what[80];
+    std::snprintf(what, sizeof what, "%d sinks, group %d, first %d", n_sinks, group, first);
+    decode.compare_attend(plan.select != RKV_SELECT_ALL, shape.kv == RKV_F32 ? kF32 : kBf16, what);
+  };
+  for (const int sinks : {1, 4, 63, 64, 200, 500}) {
+    compare_sinks({{200}, 64, RKV_BF16}, 4, all_plan(), sinks);
+    compare_sinks({{30, 170}, 16, RKV_F32}, 1, all_plan(), sinks, 50);
+    compare_sinks({{200}, 16, RKV_F32, 0, every_third(200)}, 3, all_plan(), sinks);
+    compare_sinks({{200}, 16, RKV_F32}, 2, page_plan(40, 16), sinks);
+    compare_sinks({{200}, 16, RKV_F32, 0, every_third(200)}, 2, exact_plan(40, RKV_RANK_PER_HEAD), sinks);
+  }
+}
+
+GPU_TEST("attend counts what was not selected as the mean value") {
+  for (const int rank : {RKV_RANK_SOFTMAX_MEAN, RKV_RANK_PER_HEAD}) {
+    for (const int n : {30, 130, 300}) {
+      rkv_plan plan = page_plan(40, 64, 1);
+      plan.rank = rank, plan.mean_value = 1;
+      TestDecode decode({{n}, 64, RKV_F32}, 2, 3, plan, 8);
+      decode.compare_attend(true, kF32, "mean value");
+      TestDecode large({{n}, 128, RKV_BF16}, 1, 8, plan, 9);
+      large.compare_attend(true, kBf16, "mean value, group 8");
+    }
+  }
+}
+
+GPU_TEST("attend takes rows of codes, alone and between others") {
+  for (const int bits : {2, 4, 8}) {
+    for (const int d : {16, 64, 80, 128, 256}) {
+      for (const DType kv : {RKV_F32, RKV_BF16})
+        compare_dense(coded({{64, 32, 0, 30}, d, kv}, 2, bits, d == 80 ? 8 : 16), 3);
+    }
+  }
+  TestDecode pages(coded({{160, 33}, 64, RKV_BF16}, 1, 4, 32), 2, 4, page_plan(50, 64), 3);
+  pages.compare_attend(true, kBf16, "pages of codes");
+  TestDecode indexed(coded({{96, 20}, 16, RKV_F32, 0, every_third(116)}, 1, 2, 8), 2, 2,
+                     exact_plan(20, RKV_RANK_PER_HEAD), 4);
+  indexed.compare_attend(true, kF32, "an index list of codes");
+  indexed.compare_attend(false, kF32, "an index list of codes, dense");
+}
+
 GPU_TEST("attend takes sessions of different lengths and plans at once, each as if alone") {
   TestDecode dense({{300}, 64, RKV_BF16}, 2, 4, all_plan(), 1);
   TestDecode sparse({{70}, 64, RKV_BF16}, 2, 4, exact_plan(20, RKV_RANK_PER_HEAD), 2);

@@ -57,6 +57,13 @@ GPU_TEST("build_bounds follows runs and index lists") {
   compare({{50, 1, 200}, 128, RKV_BF16, 3, every_third(251)}, 2, 3, 20);
 }
 
+GPU_TEST("build_bounds decodes codes") {
+  for (const int bits : {2, 4, 8}) {
+    compare(coded({{48, 0, 20}, 64, RKV_BF16}, 1, bits, 16), 2, 3, 0);
+    compare(coded({{8, 16, 20}, 24, RKV_F32, 0, every_third(44)}, 2, bits, 8), 2, 5, 3);
+  }
+}
+
 GPU_TEST("build_bounds of no work does nothing") { gpu::build_bounds(launcher(), {}, 64); }
 
 }  // namespace rkv::test

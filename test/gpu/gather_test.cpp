@@ -44,6 +44,15 @@ GPU_TEST("gather follows slots through several runs, empty ones too") {
   compare({{0, 7, 300}, 64, RKV_F32, 2}, 7);
 }
 
+GPU_TEST("gather decodes codes") {
+  for (const int bits : {2, 4, 8}) {
+    for (const int d : {16, 64, 80, 256}) {
+      compare(coded({{16, 8, 0, 9}, d, RKV_BF16, 3}, 2, bits, 8), 2);
+      compare(coded({{16, 9}, d, RKV_F32}, 1, bits, 16), 1);
+    }
+  }
+}
+
 GPU_TEST("gather of nothing does nothing") {
   const TestCache cache({{4}, 16, RKV_BF16}, 1);
   gpu::gather(launcher(), cache.device(), nullptr, 0, 16, RKV_BF16, nullptr, nullptr, nullptr);

@@ -12,6 +12,7 @@ struct Choice {
   std::vector<float> score;
   int keep, sinks;
   int pool, pool_width;
+  bool by_position = false;
 };
 
 /// What the kernels keep, all heads in one call.
@@ -23,7 +24,7 @@ std::vector<std::vector<int32_t>> keep_best(const std::vector<Choice>& choices) 
     score.emplace_back(c.score);
     kept.emplace_back(static_cast<size_t>(c.keep));
     heads.push_back({score.back().data(), static_cast<int32_t>(c.score.size()), c.keep, c.sinks, c.pool, c.pool_width,
-                     false, kept.back().data()});
+                     c.by_position, kept.back().data()});
   }
   gpu::keep_best(launcher(), scratch(), heads);
   std::vector<std::vector<int32_t>> found;
@@ -37,7 +38,7 @@ void compare(const std::vector<Choice>& choices) {
     const Choice& c = choices[h];
     std::vector<int32_t> wanted(static_cast<size_t>(c.keep));
     const KeepHead head{
-        c.score.data(), static_cast<int32_t>(c.score.size()), c.keep, c.sinks, c.pool, c.pool_width, false,
+        c.score.data(), static_cast<int32_t>(c.score.size()), c.keep, c.sinks, c.pool, c.pool_width, c.by_position,
         wanted.data()};
     cpu().keep_best(std::span(&head, 1));
     check_equal(found[h], wanted, "head %zu: %d of %zu, %d sinks, pool %d of width %d", h, c.keep, c.score.size(),
@@ -88,6 +89,16 @@ GPU_TEST("keep_best breaks ties of a plateau by the vote, then by the lower inde
     const Choice choice{kFewVotes, c.keep, 0, RKV_POOL_MAX, c.width};
     check_equal(keep_best({choice})[0], c.wanted, "%d with width %d", c.keep, c.width);
     compare({choice});
+  }
+}
+
+GPU_TEST("keep_best breaks ties by position at once where it is told to") {
+  check_equal(keep_best({{kFewVotes, 3, 0, RKV_POOL_MAX, 5, true}})[0], range(0, 3), "the plateau's first ones");
+  for (const int width : {1, 3, 7}) {
+    for (const int keep : {1, 100, 1000, 1999})
+      compare({{tied_votes(2000, 3), keep, 4, RKV_POOL_MAX, width, true},
+               {tied_votes(2000, 4), keep, 4, RKV_POOL_AVG, width, true},
+               {votes(500, 6), keep / 4, 0, RKV_POOL_AVG, width, true}});
   }
 }
 

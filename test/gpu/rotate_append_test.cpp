@@ -18,19 +18,23 @@ struct Layout {
   int cached, n, capacity, heads, d;
   DType kv;
   bool indexed;
-  int page_size;  // 0: no bounds
+  int page_size;      // 0: no bounds
+  int lists = 1;      // index lists of a head
+  bool sums = false;  // with a sum of V
 
   size_t row() const { return static_cast<size_t>(row_bytes(kv, d)); }
   size_t head_bytes() const { return static_cast<size_t>(capacity) * row(); }
   int pitch() const { return page_size == 0 ? 0 : ((capacity - 1) / page_size / 16 + 1) * 16; }
   size_t bounds_bytes() const { return static_cast<size_t>(row_bytes(kv, int64_t{2} * d * pitch())); }
   size_t slots() const { return static_cast<size_t>(capacity * heads); }
+  size_t entries() const { return slots() * static_cast<size_t>(lists); }
 };
 
 /// Host or device memory of a session, by address.
 struct Memory {
   uint8_t *k, *v, *bounds;
   int32_t *position, *index;
+  float* value_sum;
 };
 
 struct Views {
@@ -56,12 +60,16 @@ Views make_views(const Layout& s, const Memory& m, const float* k, const float* 
     a.k = k + h * s.d, a.v = v + h * s.d, a.n = s.n, a.kv = s.kv;
     a.k_out = m.k + row, a.v_out = m.v + row;
     a.position_out = m.position + h * s.capacity + s.cached, a.first_position = 1000 + s.cached;
-    if (s.indexed) a.index_out = m.index + h * s.capacity + s.cached, a.n_lists = 1, a.first_slot = s.cached;
+    if (s.indexed) {
+      a.index_out = m.index + h * s.lists * s.capacity + s.cached, a.first_slot = s.cached;
+      a.n_lists = s.lists, a.index_stride = s.capacity;
+    }
+    if (s.sums) a.value_sum = m.value_sum + h * s.d;
     views.appends.push_back(a);
   }
   for (int h = 0; s.page_size > 0 && h < s.heads; h++) {
     HeadCache cache{&views.runs[static_cast<size_t>(h) * 2], 2, s.cached + s.n, nullptr, 0};
-    if (s.indexed) cache.index = m.index + h * s.capacity, cache.n_index = s.cached + s.n;
+    if (s.indexed) cache.index = m.index + h * s.lists * s.capacity, cache.n_index = s.cached + s.n;
     views.pages.push_back(
         {cache, {m.bounds + static_cast<size_t>(h) * s.bounds_bytes(), s.pitch(), s.page_size}, s.kv, from});
   }
@@ -76,18 +84,21 @@ struct Session {
         v(k.size(), 0),
         bounds(s.bounds_bytes() * static_cast<size_t>(s.heads), 0x40),
         position(s.slots(), -1),
-        index(s.slots(), -1),
+        index(s.entries(), -1),
+        value_sum(random_floats(static_cast<size_t>(s.heads * s.d), seed + 1)),
         device_k(k),
         device_v(v),
         device_bounds(bounds),
-        device_position(position) {
-    for (int h = 0; h < s.heads; h++)
-      for (int i = 0; i < s.cached; i++) index[static_cast<size_t>(h * s.capacity + i)] = i;
+        device_position(position),
+        device_value_sum(value_sum) {
+    for (int list = 0; list < s.heads * s.lists; list++)
+      for (int i = 0; i < s.cached; i++) index[static_cast<size_t>(list * s.capacity + i)] = i;
     device_index = std::make_unique<DeviceArray<int32_t>>(index);
   }
-  Memory host() { return {k.data(), v.data(), bounds.data(), position.data(), index.data()}; }
+  Memory host() { return {k.data(), v.data(), bounds.data(), position.data(), index.data(), value_sum.data()}; }
   Memory device() {
-    return {device_k.data(), device_v.data(), device_bounds.data(), device_position.data(), device_index->data()};
+    return {device_k.data(),        device_v.data(),      device_bounds.data(),
+            device_position.data(), device_index->data(), device_value_sum.data()};
   }
   void check(const char* what) {
     // The last bit of a rotated key may differ, as it does between the CPU's instruction sets.
@@ -98,13 +109,16 @@ struct Session {
     check_equal(device_v.download(), v, "%s: v", what);
     check_equal(device_position.download(), position, "%s: positions", what);
     check_equal(device_index->download(), index, "%s: slots", what);
+    check_equal(device_value_sum.download(), value_sum, "%s: sums of V", what);
   }
 
   const Layout layout;
   std::vector<uint8_t> k, v, bounds;
   std::vector<int32_t> position, index;
+  std::vector<float> value_sum;
   DeviceArray<uint8_t> device_k, device_v, device_bounds;
   DeviceArray<int32_t> device_position;
+  DeviceArray<float> device_value_sum;
   std::unique_ptr<DeviceArray<int32_t>> device_index;
 };
 
@@ -198,6 +212,27 @@ GPU_TEST("rotate_and_append fills all pages of a cache whose bounds are new, and
   const Layout decode{50, 1, 60, 2, 64, RKV_BF16, false, 3}, prefill{50, 9, 60, 2, 64, RKV_BF16, false, 3};
   compare({{4, 2, 64, 32, false}, {decode}, 0}, "all pages");
   compare({{4, 2, 64, 32, false}, {prefill}}, "nine tokens");
+}
+
+GPU_TEST("rotate_and_append adds the new slot to every list of a head, and the new V to its sum") {
+  for (const int d : {16, 64, 256}) {
+    compare({{8, 2, d, d / 2, false},
+             {{9, 1, 20, 2, d, RKV_BF16, true, 0, 4, true}, {5, 1, 20, 2, d, RKV_F32, true, 3, 1, true}}},
+            "lists and sums");
+  }
+  compare({{4, 2, 16, 8, false}, {{3, 40, 60, 2, 16, RKV_BF16, true, 0, 3}}}, "lists of a chunk");
+}
+
+GPU_TEST("rotate_and_append without KV heads rotates queries only") {
+  for (const bool interleaved : {false, true}) {
+    const RotateShape shape{3, 0, 24, 8, interleaved};
+    std::vector<float> q = random_floats(5 * 3 * 24, 1);
+    const std::vector<float> table = random_floats(5 * 8 * 2, 2);
+    const DeviceArray<float> device_q(q), device_table(table);
+    cpu().rotate_and_append(shape, q.data(), nullptr, 5, table.data(), {}, {});
+    gpu::rotate_and_append(launcher(), shape, device_q.data(), nullptr, 5, device_table.data(), {}, {});
+    check_close(device_q.download(), q, 1e-6f, "queries");
+  }
 }
 
 GPU_TEST("rotate_and_append of a prompt's chunk") {

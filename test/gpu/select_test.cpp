@@ -94,6 +94,49 @@ GPU_TEST("select ranks more pages than fit into shared memory") {
   compare({{20000}, 8, RKV_BF16}, 1, page_plan(900, 8, 1), 0, 1);
 }
 
+GPU_TEST("select lets every query head choose dims and pages for itself") {
+  for (const int group : {1, 2, 3, 8, 16}) {
+    for (const int sign : {RKV_SIGN_GROUP, RKV_SIGN_HEAD}) {
+      rkv_plan plan = page_plan(50, 24);
+      plan.rank = RKV_RANK_PER_HEAD, plan.sign = sign;
+      compare({{60, 90}, 24, RKV_BF16}, group, plan);
+      plan.whole_pages = 1, plan.page_size = 7, plan.pin_sinks = 2, plan.pin_recent = 3;
+      compare({{250}, 24, RKV_F32, 0, every_third(250)}, group, plan, 5);
+    }
+  }
+  rkv_plan plan = page_plan(50, 64);
+  plan.rank = RKV_RANK_PER_HEAD;
+  compare({{50}, 64, RKV_BF16}, 4, plan);
+}
+
+GPU_TEST("select estimates the weight of what it chose") {
+  for (const int rank : {RKV_RANK_SOFTMAX_MEAN, RKV_RANK_LOGIT_SUM, RKV_RANK_PER_HEAD}) {
+    for (const int group : {1, 3, 8}) {
+      for (const int page_size : {1, 4}) {
+        rkv_plan plan = page_plan(40, 16, page_size);
+        plan.rank = rank, plan.mean_value = 1, plan.pin_recent = 2, plan.query_dims = 5;
+        compare({{100, 77}, 16, RKV_F32}, group, plan);
+        compare({{177}, 16, RKV_BF16, 0, every_third(177)}, group, plan, 3);
+        compare({{40}, 16, RKV_F32}, group, plan);
+      }
+    }
+    rkv_plan exact = exact_plan(30, rank);
+    exact.mean_value = 1;
+    compare({{300}, 64, RKV_F32}, 4, exact);
+  }
+  rkv_plan large = page_plan(300, 16, 1);
+  large.mean_value = 1;
+  compare({{2000}, 16, RKV_BF16}, 2, large, 0, 1);
+}
+
+GPU_TEST("select scores keys of codes") {
+  for (const int bits : {2, 4, 8}) {
+    compare(coded({{64, 16, 50}, 64, RKV_F32}, 2, bits, 16), 3, exact_plan(40, RKV_RANK_SOFTMAX_MEAN));
+    compare(coded({{96, 50}, 16, RKV_BF16, 0, every_third(146)}, 1, bits, 8), 2, exact_plan(20, RKV_RANK_PER_HEAD));
+    compare(coded({{96, 50}, 16, RKV_BF16}, 1, bits, 8), 2, page_plan(40, 16));
+  }
+}
+
 GPU_TEST("select exactly equals the CPU in every rank mode") {
   for (const int rank : {RKV_RANK_SOFTMAX_MEAN, RKV_RANK_LOGIT_SUM, RKV_RANK_PER_HEAD}) {
     for (const int group : {1, 3, 4, 9}) {

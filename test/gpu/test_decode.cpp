@@ -26,11 +26,16 @@ rkv_plan exact_plan(int top_k, int rank) {
 }
 
 TestDecode::TestDecode(const CacheShape& shape, int n_kv_heads, int group, const rkv_plan& plan, uint64_t seed,
-                       int first)
-    : shape_(shape), group_(group), first_(first), plan_(plan), caches_(shape, n_kv_heads, seed) {
+                       int first, int n_sinks)
+    : shape_(shape), group_(group), first_(first), n_sinks_(n_sinks), plan_(plan), caches_(shape, n_kv_heads, seed) {
   const size_t heads = static_cast<size_t>(n_kv_heads), floats = heads * static_cast<size_t>(group * shape.d);
   q_ = random_floats(floats, seed + 50, -2, 2);
+  q_sinks_ = random_floats(floats, seed + 51, -2, 2);
   out_.assign(floats, 0);
+  mass_.assign(heads * static_cast<size_t>(group), -1);
+  value_sum_.resize(heads * static_cast<size_t>(shape.d));
+  for (int h = 0; h < n_kv_heads; h++)
+    cpu().sum_values(caches_[h].host(), shape.d, shape.kv, &value_sum_[static_cast<size_t>(h * shape.d)]);
   const size_t lists = heads * static_cast<size_t>(n_lists());
   selected_.assign(lists * static_cast<size_t>(std::max(plan.top_k, 1)), -1);
   n_selected_.assign(lists, -1);
@@ -49,6 +54,9 @@ TestDecode::TestDecode(const CacheShape& shape, int n_kv_heads, int group, const
   device_bounds_ = std::make_unique<DeviceArray<uint8_t>>(bounds_);
   device_q_ = std::make_unique<DeviceArray<float>>(q_);
   device_out_ = std::make_unique<DeviceArray<float>>(floats);
+  device_q_sinks_ = std::make_unique<DeviceArray<float>>(q_sinks_);
+  device_value_sum_ = std::make_unique<DeviceArray<float>>(value_sum_);
+  device_mass_ = std::make_unique<DeviceArray<float>>(mass_);
   device_selected_ = std::make_unique<DeviceArray<int32_t>>(selected_);
   device_n_selected_ = std::make_unique<DeviceArray<int32_t>>(n_selected_);
 }
@@ -67,12 +75,18 @@ std::vector<DecodeHead> TestDecode::heads(bool on_device) {
     head.cache = on_device ? caches_[h].device() : caches_[h].host();
     head.bounds = {(on_device ? device_bounds_->data() : bounds_.data()) + at * bounds_bytes_, pitch_, plan_.page_size};
     head.q = (on_device ? device_q_->data() : q_.data()) + query;
+    if (n_sinks_ > 0) head.q_sinks = (on_device ? device_q_sinks_->data() : q_sinks_.data()) + query;
+    head.n_sinks = n_sinks_;
     head.out = (on_device ? device_out_->data() : out_.data()) + query;
     head.plan = &plan_;
     head.select = plan_.select != RKV_SELECT_ALL;
     head.first = first_;
     head.selected = (on_device ? device_selected_->data() : selected_.data()) + entry;
     head.n_selected = (on_device ? device_n_selected_->data() : n_selected_.data()) + list;
+    if (plan_.mean_value != 0) {
+      head.value_sum = (on_device ? device_value_sum_->data() : value_sum_.data()) + at * static_cast<size_t>(shape_.d);
+      head.mass = (on_device ? device_mass_->data() : mass_.data()) + at * static_cast<size_t>(group_);
+    }
     heads.push_back(head);
   }
   return heads;
@@ -95,6 +109,7 @@ void TestDecode::compare_select(const char* what) {
   cpu().select(wanted, group_, shape_.d, shape_.kv);
   gpu::select(launcher(), scratch(), found, group_, shape_.d, shape_.kv);
   check_lists(what);
+  check_close(device_mass_->download(), mass_, 1e-5f, "%s: mass", what);
   for (size_t h = 0; h < found.size(); h++)
     check_equal(found[h].score_read_bytes, wanted[h].score_read_bytes, "%s: bytes read by head %zu", what, h);
 }
@@ -115,6 +130,7 @@ void TestDecode::compare_attend(bool select, float tolerance, const char* what) 
     cpu().select(wanted, group_, shape_.d, shape_.kv);
     device_selected_->upload(selected_);
     device_n_selected_->upload(n_selected_);
+    device_mass_->upload(mass_);
   }
   cpu().attend(wanted, group_, shape_.d, shape_.kv);
   gpu::attend(launcher(), scratch(), found, group_, shape_.d, shape_.kv);

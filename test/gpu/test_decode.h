@@ -9,10 +9,13 @@ namespace rkv::test {
 rkv_plan page_plan(int top_k, int d, int page_size = 3);
 rkv_plan exact_plan(int top_k, int rank);
 
-/// Heads of one plan; every KV head has its own cache, query and lists. Bounds are built by the CPU.
+/// Heads of one plan; every KV head has its own cache, query and lists, and with mean_value a mass. Bounds and sums of
+/// V are built by the CPU.
 class TestDecode {
  public:
-  TestDecode(const CacheShape& shape, int n_kv_heads, int group, const rkv_plan& plan, uint64_t seed, int first = 0);
+  /// @param n_sinks  Candidates that meet a query of their own.
+  TestDecode(const CacheShape& shape, int n_kv_heads, int group, const rkv_plan& plan, uint64_t seed, int first = 0,
+             int n_sinks = 0);
   TestDecode(const TestDecode&) = delete;
 
   std::vector<DecodeHead> host() { return heads(false); }
@@ -31,16 +34,16 @@ class TestDecode {
   int n_lists() const { return plan_.rank == RKV_RANK_PER_HEAD ? group_ : 1; }
 
   const CacheShape shape_;
-  const int group_, first_;
+  const int group_, first_, n_sinks_;
   const rkv_plan plan_;
   TestCaches caches_;
   int pitch_ = 0;
   size_t bounds_bytes_ = 0;  // of a head
   std::vector<uint8_t> bounds_;
-  std::vector<float> q_, out_;
+  std::vector<float> q_, q_sinks_, out_, value_sum_, mass_;
   std::vector<int32_t> selected_, n_selected_;
   std::unique_ptr<DeviceArray<uint8_t>> device_bounds_;
-  std::unique_ptr<DeviceArray<float>> device_q_, device_out_;
+  std::unique_ptr<DeviceArray<float>> device_q_, device_q_sinks_, device_out_, device_value_sum_, device_mass_;
   std::unique_ptr<DeviceArray<int32_t>> device_selected_, device_n_selected_;
 };
 

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <deque>
 
 #include "gpu/kernels.h"
 #include "test_cache.h"
@@ -12,63 +11,74 @@ struct Ballot {
   int window, group;
   int sliding_window = 0;
   int n_heads = 1;
+  VoteSum sum = VoteSum::kGroup;
+  int n_scored = -1;  // all but the window
+  bool add = false, diagonals = false;
 };
 
-using Votes = std::vector<std::vector<float>>;  // [heads][n - window]
+int scored(const Ballot& b, const HeadCache& cache) { return b.n_scored < 0 ? cache.n - b.window : b.n_scored; }
+
+/// Scores of all heads, one after the other, and diagonals.
+struct Votes {
+  std::vector<float> score, diagonals;
+};
+
+/// What is there before the vote: numbers that `add` adds to.
+Votes blank(const Ballot& b, const HeadCache& cache) {
+  const size_t lists = static_cast<size_t>(b.n_heads) * (b.sum == VoteSum::kHead ? b.group : 1);
+  const size_t distances = b.diagonals ? static_cast<size_t>(b.n_heads) * b.group * cache.n : 0;
+  return {random_floats(lists * static_cast<size_t>(scored(b, cache)), 5, 0, 1), std::vector<float>(distances, -1)};
+}
 
 /// Queries of all KV heads side by side, as a session keeps them.
 std::vector<float> queries(const Ballot& b) {
   return random_floats(static_cast<size_t>(b.window) * static_cast<size_t>(b.n_heads * b.group * b.shape.d), 9, -2, 2);
 }
 
-std::vector<VoteHead> heads(const Ballot& b, const std::vector<HeadCache>& caches, const float* q,
-                            const std::vector<float*>& score) {
+std::vector<VoteHead> heads(const Ballot& b, const std::vector<HeadCache>& caches, const float* q, float* score,
+                            float* diagonals) {
   std::vector<VoteHead> all;
+  const int row = b.group * b.shape.d, n = scored(b, caches[0]), lists = b.sum == VoteSum::kHead ? b.group : 1;
   for (int h = 0; h < b.n_heads; h++)
-    all.push_back({caches[static_cast<size_t>(h)], q + h * b.group * b.shape.d, b.n_heads * b.group * b.shape.d,
-                   b.window, b.sliding_window, caches[static_cast<size_t>(h)].n - b.window, VoteSum::kGroup, false,
-                   score[static_cast<size_t>(h)], nullptr});
+    all.push_back({caches[static_cast<size_t>(h)], q + h * row, b.n_heads * row, b.window, b.sliding_window, n, b.sum,
+                   b.add, score + h * lists * n, b.diagonals ? diagonals + h * b.group * caches[0].n : nullptr});
   return all;
 }
 
 Votes vote_on_cpu(const Ballot& b, const TestCaches& caches) {
   const std::vector<float> q = queries(b);
-  Votes votes(static_cast<size_t>(b.n_heads), std::vector<float>(static_cast<size_t>(caches[0].host().n - b.window)));
-  std::vector<float*> score;
-  for (std::vector<float>& v : votes) score.push_back(v.data());
-  cpu().vote(heads(b, caches.host(), q.data(), score), b.group, b.shape.d, b.shape.kv);
+  Votes votes = blank(b, caches[0].host());
+  cpu().vote(heads(b, caches.host(), q.data(), votes.score.data(), votes.diagonals.data()), b.group, b.shape.d,
+             b.shape.kv);
   return votes;
 }
 
 Votes vote(const Ballot& b, const TestCaches& caches) {
   const DeviceArray<float> q(queries(b));
-  std::deque<DeviceArray<float>> device;
-  std::vector<float*> score;
-  for (int h = 0; h < b.n_heads; h++)
-    score.push_back(device.emplace_back(static_cast<size_t>(caches[0].host().n - b.window)).data());
-  gpu::vote(launcher(), scratch(), heads(b, caches.device(), q.data(), score), b.group, b.shape.d, b.shape.kv);
-  Votes votes;
-  for (const DeviceArray<float>& d : device) votes.push_back(d.download());
-  return votes;
+  const Votes before = blank(b, caches[0].host());
+  const DeviceArray<float> score(before.score), diagonals(before.diagonals);
+  gpu::vote(launcher(), scratch(), heads(b, caches.device(), q.data(), score.data(), diagonals.data()), b.group,
+            b.shape.d, b.shape.kv);
+  return {score.download(), diagonals.download()};
 }
 
 /// Votes are small where there are many tokens, so their ratio has to be 1; what is out of sight gets exactly 0.
-void check_votes(const Ballot& b, Votes found, Votes wanted) {
-  for (size_t h = 0; h < found.size(); h++) {
-    for (size_t i = 0; i < found[h].size(); i++) {
-      if (wanted[h][i] == 0) continue;
-      found[h][i] /= wanted[h][i], wanted[h][i] = 1;
-    }
-    check_close(found[h], wanted[h], 1e-5f, "head %zu of %d, window %d, group %d, head dim %d, %s, sliding window %d",
-                h, b.n_heads, b.window, b.group, b.shape.d, dtype_name(b.shape.kv), b.sliding_window);
+void check_votes(const Ballot& b, std::vector<float> found, std::vector<float> wanted, const char* what) {
+  for (size_t i = 0; i < found.size(); i++) {
+    if (wanted[i] == 0) continue;
+    found[i] /= wanted[i], wanted[i] = 1;
   }
+  check_close(found, wanted, 1e-5f, "%s: window %d, group %d, head dim %d, %s, sliding window %d", what, b.window,
+              b.group, b.shape.d, dtype_name(b.shape.kv), b.sliding_window);
 }
 
 void compare(Ballot b) {
   for (const DType kv : {RKV_F32, RKV_BF16}) {
     b.shape.kv = kv;
     const TestCaches caches(b.shape, b.n_heads, 21);
-    check_votes(b, vote(b, caches), vote_on_cpu(b, caches));
+    const Votes found = vote(b, caches), wanted = vote_on_cpu(b, caches);
+    check_votes(b, found.score, wanted.score, "scores");
+    check_votes(b, found.diagonals, wanted.diagonals, "diagonals");
   }
 }
 
@@ -111,18 +121,42 @@ GPU_TEST("vote adds up to window times group with what goes to the window itself
   const Ballot b = {{{400}, 64, RKV_BF16}, 1, 4};
   const TestCaches caches(b.shape, 1, 21);
   double sum = 0;
-  const Votes found = vote(b, caches);
-  for (const float v : found[0]) sum += v;
+  for (const float v : vote(b, caches).score) sum += v;
   check_true(sum > 3 && sum < 4, "a window of one token, four heads: its votes for others are most of 4");
 }
 
 GPU_TEST("vote makes keep_best keep the same tokens as on the CPU") {
   for (const DType kv : {RKV_F32, RKV_BF16}) {
-    const Ballot b = {{{600}, 64, kv}, 32, 4, 0, 2};
+    const Ballot b = {{{600}, 64, kv}, 32, 4};
     const TestCaches caches(b.shape, b.n_heads, 33);
-    const Votes found = vote(b, caches), wanted = vote_on_cpu(b, caches);
-    for (size_t h = 0; h < found.size(); h++) check_equal(keep(found[h]), keep(wanted[h]), "head %zu", h);
+    check_equal(keep(vote(b, caches).score), keep(vote_on_cpu(b, caches).score), "%s", dtype_name(kv));
   }
+}
+
+GPU_TEST("vote takes the largest of a group, or a list per query head, over any number of slots") {
+  for (const VoteSum sum : {VoteSum::kGroup, VoteSum::kMax, VoteSum::kHead}) {
+    for (const int n_scored : {1, 64, 137, 150}) compare({{{150}, 24, RKV_F32}, 33, 3, 0, 2, sum, n_scored});
+    compare({{{1, 99, 30}, 16, RKV_F32, 2}, 70, 2, 40, 2, sum, 130});
+    compare({{{70}, 64, RKV_F32}, 1, 8, 0, 1, sum, 70});
+  }
+}
+
+GPU_TEST("vote adds to scores of earlier calls") {
+  for (const VoteSum sum : {VoteSum::kGroup, VoteSum::kMax, VoteSum::kHead})
+    compare({{{100}, 16, RKV_F32}, 100, 2, 0, 2, sum, 100, true});
+  compare({{{513}, 16, RKV_F32}, 1, 4, 0, 1, VoteSum::kGroup, 513, true});
+}
+
+GPU_TEST("vote sums by distance") {
+  for (const int n : {64, 65, 127, 200}) compare({{{n}, 16, RKV_F32}, 64, 2, 0, 2, VoteSum::kGroup, n, false, true});
+  for (const int window : {1, 31, 63, 65, 128})
+    compare({{{40, 110}, 24, RKV_F32}, window, 1, 0, 1, VoteSum::kMax, 9, false, true});
+  compare({{{140}, 64, RKV_F32}, 40, 2, 50, 1, VoteSum::kHead, 100, false, true});
+}
+
+GPU_TEST("vote reads codes") {
+  for (const int bits : {2, 4, 8})
+    compare({coded({{96, 16, 30}, 16, RKV_F32}, 2, bits, 16), 40, 2, 0, 2, VoteSum::kMax, 100, false, true});
 }
 
 GPU_TEST("vote of no heads or on no tokens does nothing") {
