@@ -1,6 +1,6 @@
 /**
  * Prose without an author: grammatical sentences about people, things and places, in paragraphs that stay with one
- * person. Nothing in it can be known beforehand, nothing was copied, and no text repeats.
+ * person. Nothing in it can be known beforehand, and nothing was copied.
  */
 import type { Dice } from "./dice.ts";
 import * as words from "./prose_words.ts";

@@ -14,7 +14,7 @@ const SHE = { subject: "she", object: "her", possessive: "her" } as const;
 export const PEOPLE: readonly Person[] = [
   ...[
     "Anselm Pike",
-    "Mr. Tolliver",
+    "Gaffer Tolliver",
     "the old ferryman",
     "Brother Osk",
     "Captain Hale",
@@ -28,7 +28,7 @@ export const PEOPLE: readonly Person[] = [
   ].map((name) => ({ name, ...HE })),
   ...[
     "Ines Calloway",
-    "Mrs. Penhallow",
+    "Widow Penhallow",
     "the schoolmistress",
     "Aunt Rosalind",
     "the apothecary's daughter",

@@ -48,5 +48,8 @@ function wordsOf(text: string): string[] {
 
 /** Numbers of words that make whole sentences: a text may be cut after that many. */
 export function sentenceEnds(words: readonly string[]): number[] {
-  return words.flatMap((word, i) => /[.!?]["')\]]*\s+$/.test(word) ? [i + 1] : []);
+  return words.flatMap((word, i) => ENDS.test(word) && !SHORTENED.test(word) ? [i + 1] : []);
 }
+
+const ENDS = /[.!?]["')\]]*\s+$/;
+const SHORTENED = /^\W*(Mr|Mrs|Ms|Dr|St|No|vs|e\.g|i\.e)\.\s+$/;

@@ -42,7 +42,7 @@ export const OWNERS: readonly string[] = [
 
 /** What a key is called: of one owner among several, or the only one. */
 export function keyName(owner: string | null): string {
-  return owner === null ? "pass key" : `pass key of ${owner}`;
+  return owner === null ? "access code" : `access code of ${owner}`;
 }
 
 export function needleOf(name: string, key: string): string {
