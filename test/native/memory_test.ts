@@ -42,6 +42,20 @@ Deno.test("streaming holds a bounded cache however long it decodes", async () =>
   assert.equal(session.stats().tokens_attended, 20 * 2);
 });
 
+Deno.test("eviction by score holds a bounded cache and bounded sums however long it decodes", async () => {
+  await using tiny = await loadTiny({ ...SHAPE, layers: 2 });
+  for (const name of ["h2o", "tova"]) {
+    const session = tiny.session({ kvType: "bf16" });
+    await session.prefill(randomTokens(100, 1), { plan: PLANS[name]! });
+    for (const token of randomTokens(300, 2)) await NativeSession.decode([session], [token]);
+    const row = 2 * SHAPE.headDim * 2;
+    assert.equal(session.stats().kv_bytes, 2 * 20 * row, name);
+    assert(session.stats().kv_own_bytes <= 2 * 64 * row, name);
+    assert(session.stats().aux_bytes <= 2 * 64 * 4, name);
+    session[Symbol.dispose]();
+  }
+});
+
 Deno.test("measured reads of a step are those of the formulas", async () => {
   const shape = { heads: 6, kvHeads: 2, headDim: 16, layers: 3 } as const;
   await using tiny = await loadTiny(shape);
@@ -63,6 +77,13 @@ Deno.test("measured reads of a step are those of the formulas", async () => {
   const rocketkv = await step(PLANS["rocketkv"]!); // of 30 kept and the new one
   assert.equal(rocketkv.score_read_bytes, heads * Math.ceil(31 / 3) * 9 * 2);
   assert.equal(rocketkv.kv_bytes, heads * 31 * 2 * row);
+  const tova = await step(PLANS["tova per KV head"]!); // reads the keys of 20 kept and the new one again
+  assert.equal(tova.score_read_bytes, heads * 21 * row);
+  assert.equal(tova.attend_read_bytes, heads * 21 * 2 * row);
+  assert.equal(tova.kv_bytes, heads * 20 * 2 * row);
+  const h2o = await step(PLANS["h2o"]!); // and their sums
+  assert.equal(h2o.score_read_bytes, heads * 21 * (row + 4));
+  assert.equal(h2o.aux_bytes, heads * 64 * 4); // room for sums grows by 64
   const oracle = await step(PLANS["oracle per group"]!);
   assert.equal(oracle.score_read_bytes, heads * 61 * row);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Plan } from "../../lib/methods/plan.ts";
 import { NativeSession, type SessionOptions } from "../../lib/native/session.ts";
-import { CACHES } from "../support/caches.ts";
+import { CACHES, CODED } from "../support/caches.ts";
 import { EXACT, loadTiny, randomTokens } from "../support/native.ts";
 import { PLANS } from "../support/plans.ts";
 
@@ -123,10 +123,13 @@ Deno.test("thread count does not change a bit of a decode step", async () => {
 
 Deno.test("cancelling a prefill leaves the session as it was", async () => {
   await using tiny = await loadTiny({ ...SHAPE, dim: 256, hiddenDim: 512, layers: 8 });
-  const plan = PLANS["rocketkv"]!;
-  for (const turns of [0, 1]) {
+  const kinds: [Plan, SessionOptions][] = [[PLANS["rocketkv"]!, EXACT], [PLANS["h2o"]!, EXACT], [
+    PLANS["snapkv"]!,
+    CODED["8 bits"]!,
+  ]];
+  for (const [turns, plan, kind] of [0, 1].flatMap((turns) => kinds.map((kind) => [turns, ...kind] as const))) {
     for (const used of [undefined, plan]) {
-      const options = { ...EXACT, chunkTokens: 16 };
+      const options = { ...kind, observe: ["attention"] as const, chunkTokens: 16 };
       const session = tiny.session(options), control = tiny.session(options);
       for (const s of turns === 0 ? [] : [session, control]) {
         await s.prefill(randomTokens(70, 1), { plan });
