@@ -1,6 +1,7 @@
 #include "cpu/attend_rows.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "cpu/decode_rows.h"
 
@@ -42,7 +43,9 @@ bool is_quantised(const HeadCache& cache) {
 void locate_rows(const HeadCache& cache, const int32_t* slots, int from, int n, int d, DType kv, const void** k,
                  const void** v) {
   if (is_quantised(cache)) {
-    thread_local RowDecoder decoder;
+    // On the heap: a library that is loaded late finds little thread-local memory.
+    thread_local const auto own = std::make_unique<RowDecoder>();
+    RowDecoder& decoder = *own;
     decoder.begin(n, d, kv);
     for_rows(cache, slots, from, n, [&](int i, const Run& run, int row) {
       const bool plain = run.codes.bits == 0;
