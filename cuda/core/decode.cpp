@@ -93,7 +93,9 @@ class DecodeStep {
   bool repeatable() const {
     return std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* s) {
       const bool counted = std::any_of(s->plans.begin(), s->plans.end(), [](const rkv_plan& plan) {
-        return plan.select != RKV_SELECT_ALL && (plan.rank == RKV_RANK_PER_HEAD || plan.whole_pages != 0);
+        // Of quantised rows the bytes that were read depend on which ones were chosen.
+        return plan.select != RKV_SELECT_ALL &&
+               (plan.rank == RKV_RANK_PER_HEAD || plan.whole_pages != 0 || s->options.kv_bits != 0);
       });
       return s->options.trace != 0 || counted || (c_.sliding_window > 0 && s->n_tokens() >= c_.sliding_window);
     });

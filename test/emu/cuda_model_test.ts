@@ -1,10 +1,11 @@
 /** Whole models on the CUDA backend, its kernels run by the emulator, against the CPU backend. */
 import assert from "node:assert/strict";
-import type { Plan } from "../../lib/methods/plan.ts";
+import type { LayerPatterns } from "../../lib/methods/pattern.ts";
+import type { LayerPlans, Plan } from "../../lib/methods/plan.ts";
 import { GREEDY } from "../../lib/native/sampler.ts";
 import { NativeSession, type SessionOptions } from "../../lib/native/session.ts";
 import { EMULATED, EXACT, type LoadedTiny, loadTiny, randomTokens, relativeError } from "../support/native.ts";
-import { PLANS } from "../support/plans.ts";
+import { LAYERED, PLANS } from "../support/plans.ts";
 import type { TinyOptions } from "../support/tiny_model.ts";
 
 const SHAPE: TinyOptions = { heads: 6, kvHeads: 2, headDim: 16, layers: 2 };
@@ -31,14 +32,28 @@ function assertSame(found: NativeSession, wanted: NativeSession, tolerance: numb
       if (!decoded) continue;
       const what = `selected, layer ${layer} head ${h}`;
       assert.deepEqual([...found.selected(layer, h)], [...wanted.selected(layer, h)], what);
+      const off = relativeError(found.weights(layer, h), wanted.weights(layer, h));
+      assert(off < tolerance, `weights, layer ${layer} head ${h}: relative error ${off}`);
     }
   }
   const error = relativeError(found.logits(), wanted.logits());
   assert(error < tolerance, `relative error ${error}`);
 }
 
-async function compare(cpu: LoadedTiny, cuda: LoadedTiny, plan: Plan, options: SessionOptions, tolerance: number) {
+interface Comparison {
+  readonly plan: Plan | LayerPlans;
+  readonly options: SessionOptions;
+  readonly tolerance: number;
+  /** Of every layer. */
+  readonly patterns?: LayerPatterns;
+}
+
+/** Two turns on both devices, the second shorter. */
+async function compare(cpu: LoadedTiny, cuda: LoadedTiny, { plan, options, tolerance, patterns }: Comparison) {
   const a = cpu.session(options), b = cuda.session(options);
+  for (let layer = 0; patterns !== undefined && layer < cpu.model.config.nLayers; layer++) {
+    for (const session of [a, b]) session.setPatterns(layer, patterns);
+  }
   for (const turn of [1, 2]) {
     const prompt = randomTokens(turn === 1 ? 45 : 11, turn);
     for (const session of [a, b]) await session.prefill(prompt, { plan });
@@ -56,9 +71,57 @@ async function compare(cpu: LoadedTiny, cuda: LoadedTiny, plan: Plan, options: S
 for (const [name, plan] of Object.entries(PLANS)) {
   Deno.test(`the emulated CUDA backend does what the CPU does: plan "${name}"`, async () => {
     await using pair = await both(SHAPE);
-    await compare(pair.cpu, pair.cuda, plan, { ...EXACT, chunkTokens: 20 }, 5e-5);
+    await compare(pair.cpu, pair.cuda, { plan, options: { ...EXACT, chunkTokens: 20 }, tolerance: 5e-5 });
   });
 }
+
+for (const [name, plan] of Object.entries(LAYERED)) {
+  Deno.test(`the emulated CUDA backend does what the CPU does: plans per layer, "${name}"`, async () => {
+    await using pair = await both({ ...SHAPE, layers: 3 });
+    await compare(pair.cpu, pair.cuda, { plan, options: EXACT, tolerance: 5e-5 });
+  });
+}
+
+Deno.test("sparse prefill sees the same on both backends", async (t) => {
+  const kinds: Record<string, LayerPatterns> = {
+    "A shape": [{ kind: "a_shape", first: 3, second: 10 }],
+    "vertical and slash": [{ kind: "vertical_slash", first: 31, second: 51 }],
+    "blocks": [{ kind: "block", first: 1, second: 0 }],
+    "one per query head": [
+      { kind: "dense", first: 0, second: 0 },
+      { kind: "block", first: 2, second: 0 },
+      { kind: "a_shape", first: 1, second: 1 },
+      { kind: "vertical_slash", first: 30, second: 60 },
+      { kind: "block", first: 1, second: 0 },
+      { kind: "a_shape", first: 9, second: 30 },
+    ],
+  };
+  await using pair = await both(SHAPE);
+  for (const [name, patterns] of Object.entries(kinds)) {
+    await t.step(name, async () => {
+      const sessions = [pair.cpu.session(), pair.cuda.session()] as const;
+      for (const session of sessions) {
+        for (const layer of [0, 1]) session.setPatterns(layer, patterns);
+        for (const n of [170, 30]) await session.prefill(randomTokens(n, n), { plan: PLANS["dense"]! });
+        await NativeSession.decode([session], [5]);
+      }
+      assertSame(sessions[1], sessions[0], 5e-5, true);
+    });
+  }
+});
+
+Deno.test("quantised caches do the same on both backends", async (t) => {
+  await using pair = await both(SHAPE);
+  const plans = ["dense", "snapkv", "hsa", "pages per query head", "single tokens, mean value", "oracle per head"];
+  for (const [i, name] of [...plans, "rocketkv", "rocketkv-mt", "rocketkv with votes per query head"].entries()) {
+    const kvBits = ([8, 4, 2] as const)[i % 3]!;
+    await t.step(`${kvBits} bits, plan "${name}"`, async () => {
+      // A key that lies between two codes may get either: such a difference is a step, not a rounding.
+      const options: SessionOptions = { ...EXACT, kvBits, kvGroup: 8, kvResidual: 8 };
+      await compare(pair.cpu, pair.cuda, { plan: PLANS[name]!, options, tolerance: 1e-3 });
+    });
+  }
+});
 
 Deno.test("every weight format gives the CPU's logits within the CPU's int8 rounding", async (t) => {
   for (const dtype of ["bf16", "f16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q5_k", "q6_k"] as const) {
@@ -77,10 +140,24 @@ Deno.test("every weight format gives the CPU's logits within the CPU's int8 roun
 
 Deno.test("ragged sessions with different plans in one step equal single steps, and steps are replayed", async () => {
   await using cuda = await loadTiny(SHAPE, EMULATED);
-  const plans = ["dense", "hsa", "rocketkv", "rocketkv-mt", "recent"].map((name) => PLANS[name]!);
+  const plans = [
+    "dense",
+    "hsa",
+    "rocketkv",
+    "rocketkv-mt",
+    "recent",
+    "h2o",
+    "tova",
+    "recent, shifted positions",
+    "single tokens, mean value",
+    "votes per query head",
+    "hsa",
+    "oracle per group",
+  ].map((name) => PLANS[name]!);
   const make = () =>
     Promise.all(plans.map(async (plan, i) => {
-      const session = cuda.session({ kvType: i % 2 === 0 ? "f32" : "bf16" });
+      const coded = i >= plans.length - 2 ? { kvBits: 4, kvGroup: 8, kvResidual: 8 } as const : {};
+      const session = cuda.session({ kvType: i % 2 === 0 ? "f32" : "bf16", ...coded });
       await session.prefill(randomTokens(12 + 9 * i, i), { plan });
       return session;
     }));
