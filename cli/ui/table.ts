@@ -47,7 +47,9 @@ const FRAME = [
   "middle",
 ];
 
-/** Whether a column holds figures, with or without a unit: `12`, `1,234`, `3.4 GiB`, `-`. */
+/** Whether a column holds figures, with a unit or an error or without: `12`, `1,234`, `3.4 GiB`, `2.1e-7 ± 3e-8`, `-`. */
 function isNumeric(rows: readonly (readonly Cell[])[], column: number): boolean {
-  return rows.every((row) => /^(-|[-+]?[\d.,]+( ?[a-zA-Z%/]+)?)$/.test(String(row[column] ?? "-")));
+  return rows.every((row) => FIGURE.test(String(row[column] ?? "-")));
 }
+
+const FIGURE = /^(-|[-+]?[\d.,]+(e[-+]?\d+)?( ?[a-zA-Z%/]+| ± [\d.,]+(e[-+]?\d+)?)?)$/;

@@ -2,13 +2,14 @@
  * Teacher-forced fidelity: every method is fed the same continuation, the full cache's own, and its next-token
  * distributions are compared with the full cache's.
  *
- * Methods are forks of one prefill and decode in batches. Of a second prefill in chunks of another size, which computes
- * the same with other roundings, comes the noise floor.
+ * Methods are forks of one prefill and decode in batches. The full cache is computed a second time, in another order of
+ * sums: how far that is from the first time is the noise floor.
  */
 import { type Cost, costOf } from "../engine/cost.ts";
 import type { Engine } from "../engine/engine.ts";
 import { formatOf } from "../engine/kv_options.ts";
 import { largest } from "../engine/logprobs.ts";
+import { decodeTail } from "../methods/settings.ts";
 import { NativeSession } from "../native/session.ts";
 import { type Arm, type ArmGroup, type ArmsRequest, forkArms, FULL, groupArms, prefillGroup } from "./arms.ts";
 import { compareLogits, type StepMeasure } from "./measures.ts";
@@ -53,15 +54,18 @@ interface Run {
 
 /** Sessions that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
 export const BATCH = 16;
-/** Longest chunk of the second prefill: none of the library's own sizes. */
-const OTHER_CHUNK = 96;
+/** The second time, the full cache is computed in chunks of a size that is not the library's, and its end by steps. */
+const OTHER_CHUNK = 96, OTHER_TAIL = 32;
 
 /** @throws {RunError} for a prompt that does not fit the model, {UsageError} for a recipe that cannot be planned. */
 export async function measureFidelity(engine: Engine, request: FidelityRequest): Promise<PromptResult> {
   const { promptIds, steps } = request;
   const [dense, ...others] = groupArms(engine, request);
-  const chunkTokens = Math.min(OTHER_CHUNK, Math.ceil(promptIds.length / 2));
-  const again: ArmGroup = { ...dense, session: { ...dense.session, chunkTokens }, arms: [FULL] };
+  const again: ArmGroup = {
+    prefilled: promptIds.length - decodeTail({ decode_tail: OTHER_TAIL }, promptIds.length),
+    session: { ...dense.session, chunkTokens: OTHER_CHUNK },
+    arms: [FULL],
+  };
   const tokens = [dense, ...others, again].map(({ prefilled, arms }) =>
     prefilled + arms.length * (promptIds.length - prefilled + steps)
   );

@@ -66,6 +66,11 @@ Deno.test("markdownTable() aligns numbers and escapes bars", () => {
   assert.equal(markdownTable(["name", "n"], [["a|b", 1]]), "| name | n |\n| --- | ---: |\n| a\\|b | 1 |");
 });
 
+Deno.test("figures with an error or an exponent are numbers, too", () => {
+  const table = markdownTable(["a", "b", "c"], [["0.5 ± 0.012", "2.1e-7", "1 ± x"], ["12 ± 3e-8", "-", "2"]]);
+  assert.equal(table.split("\n")[1], "| ---: | ---: | --- |");
+});
+
 Deno.test("factTable() aligns values", () => {
   assert.equal(factTable([["a", 1], ["long", "two"]]), "a     1\nlong  two");
 });
