@@ -1,0 +1,112 @@
+/** One sample of a table after the other, each with all methods at all budgets. */
+import type { Cost } from "../../lib/engine/cost.ts";
+import type { Engine } from "../../lib/engine/engine.ts";
+import { measureFidelity } from "../../lib/fidelity/run.ts";
+import type { StepMeasure } from "../../lib/fidelity/measures.ts";
+import { runNiah } from "../../lib/tasks/niah/run.ts";
+import { niahSample } from "../../lib/tasks/niah/sample.ts";
+import type { Journal } from "./journal.ts";
+import { recipesOf, type Settings } from "./settings.ts";
+import { type TextName, TEXTS, textsOf } from "./texts.ts";
+
+/** What a method read in a step and has stored at the end. */
+export type Spent = Pick<Cost, "measuredBudget" | "kvBytes" | "auxBytes">;
+
+export interface TextRecord {
+  readonly key: string;
+  readonly kind: "text";
+  readonly context: number;
+  readonly text: TextName;
+  readonly noise: readonly StepMeasure[];
+  /** In the order of the recipes. */
+  readonly arms: readonly { readonly measures: readonly StepMeasure[]; readonly spent: Spent }[];
+}
+
+export interface NeedleRecord {
+  readonly key: string;
+  readonly kind: "needle";
+  readonly context: number;
+  readonly depth: number;
+  readonly arms: readonly {
+    readonly answer: string;
+    readonly found: boolean;
+    readonly partial: number;
+    /** Mean over the tokens of the key. */
+    readonly keyLogprob: number;
+    readonly spent: Spent;
+  }[];
+}
+
+export type SampleRecord = TextRecord | NeedleRecord;
+
+/** A sample that is still to be made. */
+interface Task {
+  readonly key: string;
+  make(): Promise<SampleRecord>;
+}
+
+/** @param signal  Stops between two samples, or within one, which is then lost. */
+export async function makeSamples(
+  engine: Engine,
+  settings: Settings,
+  journal: Journal<SampleRecord>,
+  { signal, onSample }: { signal: AbortSignal; onSample: (key: string, done: number, total: number) => void },
+): Promise<void> {
+  const tasks = settings.contexts.flatMap((context) => [
+    ...textTasks(engine, settings, context, signal),
+    ...needleTasks(engine, settings, context, signal),
+  ]);
+  for (const [i, task] of tasks.entries()) {
+    if (journal.find(task.key) === undefined) journal.add(await task.make());
+    onSample(task.key, i + 1, tasks.length);
+  }
+}
+
+/** Every text is a prompt and what really follows it. */
+function textTasks(engine: Engine, settings: Settings, context: number, signal: AbortSignal): Task[] {
+  const { steps, samples, seed } = settings;
+  if (steps === 0) return [];
+  const recipes = recipesOf(settings, engine.config, context);
+  return TEXTS.flatMap((text) =>
+    textsOf(text, engine.text.tokenizer, context + steps, samples, seed).map((ids, i): Task => {
+      const key = `${text}/${context}/${i}`;
+      return {
+        key,
+        async make() {
+          const [promptIds, continuation] = [ids.slice(0, context), ids.slice(context)];
+          const { noise, arms } = await measureFidelity(engine, { promptIds, continuation, recipes, steps, signal });
+          const kept = arms.map(({ measures, cost }) => ({ measures, spent: spentOf(cost) }));
+          return { key, kind: "text", context, text, noise, arms: kept };
+        },
+      };
+    })
+  );
+}
+
+function needleTasks(engine: Engine, settings: Settings, context: number, signal: AbortSignal): Task[] {
+  const { depths, samples, seed } = settings;
+  const recipes = recipesOf(settings, engine.config, context);
+  return Array.from({ length: samples }, (_, index) => index).flatMap((index) =>
+    depths.map((depth): Task => {
+      const key = `needle/${context}/${index}/${depth}`;
+      return {
+        key,
+        async make() {
+          const sample = niahSample(engine.text, { length: context, depth, index, seed });
+          const arms = (await runNiah(engine, { sample, recipes, signal })).map((result) => ({
+            answer: result.answer,
+            found: result.found,
+            partial: result.partial,
+            keyLogprob: result.keyLogprobs.reduce((a, b) => a + b) / result.keyLogprobs.length,
+            spent: spentOf(result.cost),
+          }));
+          return { key, kind: "needle", context, depth, arms };
+        },
+      };
+    })
+  );
+}
+
+function spentOf({ measuredBudget, kvBytes, auxBytes }: Cost): Spent {
+  return { measuredBudget, kvBytes, auxBytes };
+}

@@ -1,0 +1,19 @@
+export function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/** Of a mean of independent values; null for one value. */
+export function standardError(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
+  const center = mean(values);
+  const variance = values.reduce((sum, x) => sum + (x - center) ** 2, 0) / (values.length - 1);
+  return Math.sqrt(variance / values.length);
+}
+
+/** Wilson's 95 % interval of a share: `hits` of `n`. */
+export function wilson(hits: number, n: number): [number, number] {
+  const z = 1.96, share = hits / n;
+  const center = (share + z * z / (2 * n)) / (1 + z * z / n);
+  const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return [center - half, center + half];
+}
