@@ -10,18 +10,18 @@ export interface HeatCell {
   readonly value: number | null;
 }
 
-/**
- * Small multiples of heat maps over two counted axes, all on one colour scale from 0 to 1.
- *
- * @param columns  Panels in a row.
- */
+/** Pixels of a page, of a panel's longer side, and of the room that a panel's title and its neighbour ask for. */
+const PAGE_WIDTH = 900, PANEL = 420, TITLE_WIDTH = 120, GAP = 20;
+
+/** Small multiples of heat maps over two counted axes, all on one colour scale from 0 to 1. */
 export function heatMaps(
   cells: readonly HeatCell[],
-  { title, x, y, value, columns = 4 }: { title: string; x: string; y: string; value: string; columns?: number },
+  { title, x, y, value }: { title: string; x: string; y: string; value: string },
 ): TopLevelSpec {
   const panels = [...new Set(cells.map((cell) => cell.panel))];
-  const size = (of: (cell: HeatCell) => number) => new Set(cells.map(of)).size;
-  const step = Math.max(6, Math.min(22, Math.floor(420 / Math.max(size((c) => c.x), size((c) => c.y)))));
+  const across = new Set(cells.map((cell) => cell.x)).size, down = new Set(cells.map((cell) => cell.y)).size;
+  const step = Math.max(6, Math.min(22, Math.floor(PANEL / Math.max(across, down))));
+  const columns = Math.max(1, Math.floor(PAGE_WIDTH / (Math.max(across * step, TITLE_WIDTH) + GAP)));
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: { text: title, anchor: "start" },
