@@ -136,10 +136,9 @@ async function print(engine: Engine, analysis: Analysis): Promise<void> {
 
   const { k, steps } = analysis.uniqueTopK;
   writeLine(
-    `\n${engine.source.name} on ${engine.device.name}: ${formatCount(analysis.promptTokens)} prompt tokens, ` +
-      `${
-        plural(steps.length, "step")
-      }. mass: of the full softmax, on what was attended; recall: of the truly best tokens. ` +
+    `\n${engine.source.name} on ${engine.device.name}: ${plural(analysis.promptTokens, "prompt token")}, ` +
+      `${plural(steps.length, "step")}.\n` +
+      "mass: of the full softmax, on what was attended; recall: of the truly best tokens, as many as were attended.\n" +
       `The true top ${k} of a query head named ${formatCount(steps[0]!)} different tokens in the first step and ` +
       `${formatCount(steps.at(-1)!)} in all.`,
   );

@@ -119,10 +119,9 @@ async function print(
   writeLine((markdown ? markdownTable : textTable)(head, cells));
   writeLine(
     `\n${about.model} on ${about.device}: ${plural(prompts, "prompt")} of ${plural(about.promptTokens, "token")}, ` +
-      `${
-        plural(noise.steps / prompts, "step")
-      } each. KL of full to compressed in nats; the full cache against itself: ` +
-      `KL ${nats(noise.kl)}, top-1 ${formatPercent(noise.top1)}. read: tokens per KV head and step, scoring included.`,
+      `${plural(noise.steps / prompts, "step")} each.\n` +
+      `The full cache against itself: KL ${nats(noise.kl)}, top-1 ${formatPercent(noise.top1)}.\n` +
+      "KL and nll in nats; read: tokens per KV head and step, scoring included; agrees for: steps.",
   );
 }
 
