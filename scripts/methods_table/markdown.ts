@@ -1,5 +1,5 @@
 /** The table for people. */
-import { formatBytes, formatCount } from "../../cli/ui/format.ts";
+import { formatBytes, formatCount, plural } from "../../cli/ui/format.ts";
 import { markdownTable } from "../../cli/ui/table.ts";
 import { duelSection } from "./markdown_duels.ts";
 import type { Row } from "./rows.ts";
@@ -9,7 +9,7 @@ import { FILES } from "./texts.ts";
 
 export function markdown(table: Table): string {
   return [
-    `# All methods on ${table.model}`,
+    `# All methods on ${table.settings.model}`,
     ...introduction(table),
     ...table.contexts.flatMap((context) => [
       `## Prompts of ${formatCount(context.context)} tokens`,
@@ -21,7 +21,7 @@ export function markdown(table: Table): string {
   ].join("\n\n") + "\n";
 }
 
-function introduction({ command, commit, date, machine, settings }: Table): string[] {
+function introduction({ command, commit, date, machine, model, settings }: Table): string[] {
   const { vertical, slash } = patternsFor(Math.max(...settings.contexts));
   const notes = [
     ...(settings.steps > 0
@@ -45,16 +45,18 @@ function introduction({ command, commit, date, machine, settings }: Table): stri
       : ""),
   ];
   return [
-    `Made on ${date} by \`${command}\` at commit ${commit} on ${machine}. Seed ${settings.seed}.`,
+    `Made on ${date} by \`${command}\` at commit ${commit} on ${machine}. Model: ${model}. Seed ${settings.seed}.`,
     notes.map((note) => `- ${note}`).join("\n"),
   ];
 }
 
 function samplesLine({ settings }: Table, { samples, noise }: ContextTable): string[] {
-  const needles = `${samples.needles} needles at depths of ${settings.depths.join(", ")} %`;
+  const needles = `${plural(samples.needles, "needle")} at depths of ${settings.depths.join(", ")} %`;
   if (noise === null) return [`${needles}.`];
   return [
-    `${samples.prose} prompts of prose and ${samples.files} of the files, ${settings.steps} steps each; ${needles}. Noise floor, the full ` +
+    `${plural(samples.prose, "prompt")} of prose and ${samples.files} of the files, ${
+      plural(settings.steps, "step")
+    } each; ${needles}. Noise floor, the full ` +
     `cache against itself in chunks of another size: KL ${noise.kl.toPrecision(2)}, top-1 ${percent(noise.top1)}.`,
   ];
 }

@@ -43,7 +43,7 @@ export function parseCommand(args: readonly string[]): Command {
       contexts: { type: "string" },
       budgets: { type: "string", default: "64,128,256,512" },
       samples: { type: "string", default: "2" },
-      depths: { type: "string", default: "10,30,50,70,90" },
+      depths: { type: "string", default: "10,50,90" },
       steps: { type: "string" },
       seed: { type: "string", default: "1" },
       threads: { type: "string", default: String(navigator.hardwareConcurrency) },

@@ -81,11 +81,11 @@ Deno.test("a sample is the same everywhere, and does not depend on the ones befo
   assert.equal(
     promptOf(wanted),
     [
-      "Somewhere in this text an access code is hidden.\n",
+      "Find the access code in this text.\n",
       "\n",
       'Whenever clouds were piling up behind the hills, the baker\'s son came back from the market square. It was the old ferryman who first heard that the new teacher played the cello. In the market square there was a curious weather vane that nobody wanted. The access code is 3758301. Remember that 3758301 is the access code. "Some things are better left on the shelf," said the old ferryman with both hands. His broken clock was borrowed, yet it had cost 90 shillings.\n',
       "\n",
-      "Brother Osk had known the lower meadow\n",
+      "Brother Osk had known the lower meadow since the\n",
       "\n",
       "What is the access code? The access code is",
     ].join(""),
@@ -131,7 +131,7 @@ Deno.test("keys come in kinds, and decoys have keys and owners of their own", ()
 
 Deno.test("a chat template wraps everything but the beginning of the answer", () => {
   const prompt = promptOf(sample({}, CHAT));
-  assert(prompt.startsWith("<user>Somewhere in this text an access code is hidden.\n\n"));
+  assert(prompt.startsWith("<user>Find the access code in this text.\n\n"));
   assert(prompt.endsWith("\n\nWhat is the access code?</user><assistant>The access code is"));
   const raw = promptOf(sample({ raw: true }, CHAT));
   assert(raw.endsWith("\n\nWhat is the access code? The access code is"));

@@ -103,7 +103,7 @@ function freshKeys(dice: Dice, count: number, haystack: string, kind: KeyKind, d
 
 /** The prompt with the beginning of the answer; the answer is the assistant's where the model has a chat template. */
 function promptText({ chat }: ModelText, context: string, question: string, prefix: string, raw: boolean): string {
-  const content = `Somewhere in this text an access code is hidden.\n\n${context.trimEnd()}\n\n${question}`;
+  const content = `Find the access code in this text.\n\n${context.trimEnd()}\n\n${question}`;
   return chat === null || raw ? `${content} ${prefix}` : chat.render([{ role: "user", content }]) + prefix;
 }
 
