@@ -92,7 +92,7 @@ class DecodeStep {
   /// Whether the step hands nothing to the host: no trace, no lists to be counted, no positions to be searched.
   bool repeatable() const {
     return std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* s) {
-      const bool counted = std::any_of(s->plans.begin(), s->plans.end(), [](const rkv_plan& plan) {
+      const bool counted = std::any_of(s->plans.begin(), s->plans.end(), [&](const rkv_plan& plan) {
         // Of quantised rows the bytes that were read depend on which ones were chosen.
         return plan.select != RKV_SELECT_ALL &&
                (plan.rank == RKV_RANK_PER_HEAD || plan.whole_pages != 0 || s->options.kv_bits != 0);
