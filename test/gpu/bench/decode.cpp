@@ -58,7 +58,7 @@ class DecodeBench {
   void extend(int length) {
     const int n = length - base_.stats().n_tokens;
     if (n <= 0) return;
-    base_.prefill(random_tokens(n, model_.config().vocab_size, static_cast<uint32_t>(length)), nullptr);
+    base_.prefill(random_tokens(n, model_.config().vocab_size, static_cast<uint32_t>(length)), {});
   }
 
   void leave_out(int context) const {
