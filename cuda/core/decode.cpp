@@ -93,7 +93,8 @@ class DecodeStep {
   bool repeatable() const {
     return std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* s) {
       const bool counted = std::any_of(s->plans.begin(), s->plans.end(), [&](const rkv_plan& plan) {
-        // Of quantised rows the bytes that were read depend on which ones were chosen.
+        // Of quantised rows the bytes that were read depend on which ones are listed.
+        if (s->options.kv_bits != 0 && (plan.keep_history != 0 || plan.agree == RKV_AGREE_HEAD)) return true;
         return plan.select != RKV_SELECT_ALL &&
                (plan.rank == RKV_RANK_PER_HEAD || plan.whole_pages != 0 || s->options.kv_bits != 0);
       });

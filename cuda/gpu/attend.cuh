@@ -90,7 +90,10 @@ class WarpAttention {
     look_up(range, token, slot);
     constexpr int kStep = kAttendWarps * Shape::kWarpRows;
     const auto issue = [&](int stage) {
-      copy_tile(cursor, range, token, slot, stage);
+      if constexpr (Shape::Rows::kCoded)
+        decode_tile(cursor, range, token, slot, stage);
+      else
+        copy_tile(cursor, range, token, slot, stage);
       token += kStep;
       look_up(range, token, slot);
     };
@@ -153,7 +156,6 @@ class WarpAttention {
 
   __device__ __forceinline__ void copy_tile(RowCursor& cursor, const TokenRange& range, int token,
                                             const int (&slot)[kTile], int stage) {
-    if constexpr (Shape::Rows::kCoded) return decode_tile(cursor, range, token, slot, stage);
 #pragma unroll
     for (int r = 0; r < kTile; r++) {
       const bool live = token + r < range.end;

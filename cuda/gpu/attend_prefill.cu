@@ -14,7 +14,7 @@ namespace rkv::gpu {
 void attend_prefill(Launcher& launcher, const float* q, int n, std::span<const HeadCache> heads, int group, int d,
                     DType kv, int sliding_window, float* out) {
   if (n == 0 || heads.empty()) return;
-  if (std::any_of(heads.begin(), heads.end(), has_codes)) {
+  if (kv == RKV_F32 || std::any_of(heads.begin(), heads.end(), has_codes)) {
     std::vector<QueryRows> rows;
     for (int h = 0; h < static_cast<int>(heads.size()); h++) rows.push_back({{}, 0, n, h * group, group});
     attend_rows_f32(launcher, heads, rows, q, n, static_cast<int>(heads.size()) * group, d, kv, sliding_window, out);
@@ -28,10 +28,7 @@ void attend_prefill(Launcher& launcher, const float* q, int n, std::span<const H
   params.n = n, params.n_heads = static_cast<int>(heads.size()), params.group = group, params.d = d;
   params.sliding_window = sliding_window;
   params.scale = static_cast<float>(kLog2E / std::sqrt(static_cast<double>(d)));
-  if (kv == RKV_F32)
-    attend_prefill_f32(launcher, params);
-  else
-    attend_prefill_bf16(launcher, params);
+  attend_prefill_bf16(launcher, params);
 }
 
 }  // namespace rkv::gpu

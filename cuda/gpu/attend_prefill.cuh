@@ -1,4 +1,4 @@
-// What the two kernels of attend_prefill share: their parameters and the rows of a block.
+// The parameters of attend_prefill_bf16 and the rows of a block.
 #pragma once
 
 #include "gpu/cache_view.cuh"
@@ -33,6 +33,5 @@ struct PrefillParams {
 };
 
 void attend_prefill_bf16(Launcher& launcher, const PrefillParams& params);
-void attend_prefill_f32(Launcher& launcher, const PrefillParams& params);
 
 }  // namespace rkv::gpu

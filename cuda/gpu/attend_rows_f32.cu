@@ -6,8 +6,9 @@
 // Flash attention (arXiv:2205.14135) by tiles of 64 rows of queries and 64 candidates: a thread has 4 x 4 scores of a
 // tile and, of the output, 4 rows x 4 dims of every 64. A row that sees nothing gets zeros.
 //
-// Launch: grid (lists of rows, most tiles of 64 rows of a list), block kTileThreads; 4 * d multiply-adds per row and
-// candidate. CPU reference: cpu/attend_listed.cpp, cpu/attend_prefill.cpp. Tolerance 1e-5: other order of sums.
+// Launch: grid (lists of rows, most tiles of 64 rows of a list), late rows first, as they see most; block kTileThreads;
+// 4 * d multiply-adds per row and candidate. CPU reference: cpu/attend_listed.cpp, cpu/attend_prefill.cpp. Tolerance
+// 1e-5: other order of sums.
 #include "gpu/attend_rows_f32.cuh"
 
 #include <algorithm>
@@ -95,7 +96,8 @@ __global__ void __launch_bounds__(kTileThreads, 1) attend_rows_kernel(const Rows
   const RowsParams& p = *params;
   const QueryRows& list = p.lists[blockIdx.x];
   const CacheView& cache = list.cache;
-  const int rows = list.tokens * list.heads, first_row = static_cast<int>(blockIdx.y) * kTileRows, d = p.d;
+  const int rows = list.tokens * list.heads, first_row = static_cast<int>(gridDim.y - 1 - blockIdx.y) * kTileRows,
+            d = p.d;
   if (first_row >= rows) return;
   for (int i = threadIdx.x; i < kTileRows; i += kTileThreads) {
     const int self = cache.n - p.n + p.token_of(list, min(first_row + i, rows - 1));

@@ -1,5 +1,4 @@
-// Causal attention in f32 of rows that share the candidates they may see, for what attend_prefill's kernels do not do:
-// lists of slots, and rows of codes.
+// Causal attention in f32 of rows that share the candidates they may see: caches in f32, rows of codes, lists of slots.
 #pragma once
 
 #include "gpu/cache_view.cuh"

@@ -29,7 +29,7 @@ struct LaneDims {
 
 /// Rows of a KV head to be added up, in stretches of kSumRows whose sums are f32 and are added in f64.
 constexpr int kSumRows = 512;
-constexpr int row_splits(int n) { return (n + kSumRows - 1) / kSumRows; }
+__host__ __device__ constexpr int row_splits(int n) { return (n + kSumRows - 1) / kSumRows; }
 
 /// Where sums of several heads lie: [heads, splits, d].
 struct SplitSums {

@@ -13,7 +13,8 @@
 // Launches: weigh   grid (splits, tiles of 64 rows, heads)  2 * d multiply-adds per row and key, both passes together
 //           merge   grid (tiles of kMergeThreads rows, heads)
 //           add_up  grid (tiles of 64 keys, heads)
-// Splits and tiles of keys are rounded up to powers of two: the votes of decode steps repeat while a cache grows.
+// Grids are rounded up to powers of two of splits and tiles of keys: the votes of decode steps repeat while a cache
+// grows.
 // Reads K twice per 64 rows, mostly from L2. CPU reference: cpu/vote.cpp. Tolerance 1e-5 relative: other order of sums.
 #include "gpu/vote.cuh"
 
@@ -163,7 +164,6 @@ void vote(Launcher& launcher, Scratch& scratch, std::span<const VoteHead> heads,
     diagonals = diagonals || head.diagonals != nullptr;
   }
   if (most_keys <= 0 || p.rows == 0) return;
-  p.splits = static_cast<int>(bucket(p.splits));
   const std::vector<CacheView> caches = view_caches(launcher, heads, &VoteHead::cache);
   p.heads = launcher.stage(heads);
   p.caches = launcher.stage(std::span<const CacheView>(caches));
@@ -174,7 +174,7 @@ void vote(Launcher& launcher, Scratch& scratch, std::span<const VoteHead> heads,
   const unsigned row_tiles = (p.rows + kTileRows - 1) / kTileRows;
   with_rows(kv, heads, &VoteHead::cache, [&](auto rows) {
     using Rows = decltype(rows);
-    launcher.run(weigh_votes_kernel<Rows>, dim3(p.splits, row_tiles, n_heads), kTileThreads, 0, p);
+    launcher.run(weigh_votes_kernel<Rows>, dim3(bucket(p.splits), row_tiles, n_heads), kTileThreads, 0, p);
     launcher.run(merge_votes_kernel, dim3((p.rows + kMergeThreads - 1) / kMergeThreads, n_heads), kMergeThreads, 0, p);
     launcher.run(add_up_votes_kernel<Rows>, dim3(bucket((most_keys + kTileKeys - 1) / kTileKeys), n_heads),
                  kTileThreads, 0, p);
