@@ -7,7 +7,7 @@ import type { Engine } from "../../lib/engine/engine.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { encodePrompt } from "../../lib/engine/prompt.ts";
 import { forksWorkload } from "../../lib/engine/workload.ts";
-import { RunError } from "../../lib/error.ts";
+import { writing } from "../../lib/model/writing.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
@@ -47,12 +47,14 @@ export function declare(command: Command): void {
     .action(async (flags) => {
       const recipes = await recipe.recipesFrom(flags);
       const prompt = await readPrompt(flags);
-      if (flags.out !== undefined) await makeFolder(flags.out);
       const signal = interruptSignal();
       const prepared = await prepareEngine(flags);
       const { text, source } = prepared;
       const promptIds = encodePrompt(text, prompt, flags);
       const needle = flags.needle === undefined ? null : findNeedle(text.tokenizer, promptIds, flags.needle);
+      const { out } = flags;
+      // Before the work begins, so that it is not lost where nothing can be written.
+      if (out !== undefined) await writing(out, () => Deno.mkdir(out, { recursive: true }));
       const session = kvOptions(flags.kvType, source.config.headDim);
       const workload = forksWorkload(source.config, promptIds.length, { recipes, steps: flags.steps, session });
       using engine = await loadEngine(prepared, { threads: flags.threads, workload, signal });
@@ -71,7 +73,7 @@ export function declare(command: Command): void {
       );
       if (flags.json) writeJson(record(engine, analysis));
       else await print(engine, analysis);
-      if (flags.out !== undefined) await writeFolder(flags.out, engine, analysis);
+      if (out !== undefined) await writeFolder(out, engine, analysis);
     });
 }
 
@@ -86,11 +88,6 @@ function record(engine: Engine, analysis: Analysis) {
   return { model: engine.source.name, device: engine.device.name, ...analysis };
 }
 
-/** Before the work begins, so that it is not lost where nothing can be written. */
-async function makeFolder(folder: string): Promise<void> {
-  await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
-}
-
 async function writeFolder(folder: string, engine: Engine, analysis: Analysis): Promise<void> {
   const { analysisCharts } = await import("../../lib/analyze/charts.ts");
   const { renderPng, renderSvg } = await import("../../lib/chart/render.ts");
@@ -103,16 +100,6 @@ async function writeFolder(folder: string, engine: Engine, analysis: Analysis): 
     }
   });
   note(`Wrote analysis.json and the charts to ${folder}`);
-}
-
-/** @throws {RunError} when the system refuses. */
-async function writing(folder: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Error) || !("code" in error)) throw error;
-    throw new RunError(`Cannot write the analysis to ${folder}: ${error.message}`);
-  }
 }
 
 async function print(engine: Engine, analysis: Analysis): Promise<void> {

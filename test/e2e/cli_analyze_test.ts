@@ -175,13 +175,13 @@ const REFUSALS: readonly (readonly [what: string, args: (folder: string) => stri
     "a folder that cannot be made",
     (folder) => ["--out", `${folder}/tiny.gguf/charts`],
     1,
-    /^Cannot write the analysis to .*tiny\.gguf\/charts: Not a directory/,
+    /^Cannot write .*tiny\.gguf\/charts: Not a directory/,
   ],
   [
     "a file as its folder",
     (folder) => ["--out", `${folder}/tiny.gguf`],
     1,
-    /^Cannot write the analysis to .*File exists/,
+    /^Cannot write .*File exists/,
   ],
 ];
 
