@@ -10,7 +10,7 @@
  * --resume goes on where an interrupted run of the same table stopped.
  */
 import { basename } from "node:path";
-import { interruptSignal } from "../cli/interrupt.ts";
+import { interruptCode, interruptSignal } from "../cli/interrupt.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { forksWorkload } from "../lib/engine/workload.ts";
 import { makeNeedleModel } from "./make_needle_model.ts";
@@ -43,12 +43,16 @@ using engine = await Engine.load(prepared, { threads: settings.threads, workload
 
 const start = performance.now();
 const signal = interruptSignal();
-await makeSamples(engine, settings, journal, {
-  signal,
-  onSample: (key, done, total) => {
-    console.error(`${Math.round((performance.now() - start) / 1000)} s: ${key}, ${done} of ${total}`);
-  },
-});
+const onSample = (key: string, done: number, total: number) => {
+  console.error(`${Math.round((performance.now() - start) / 1000)} s: ${key}, ${done} of ${total}`);
+};
+try {
+  await makeSamples(engine, settings, journal, { signal, onSample });
+} catch (error) {
+  if (!signal.aborted) throw error;
+  console.error(`Stopped: ${journal.records.length} samples are in ${journal.path}: go on with --resume`);
+  Deno.exit(interruptCode() ?? 1);
+}
 
 const table: Table = {
   ...origin,

@@ -36,7 +36,9 @@ function sentence({ method, read, nearest, kl, keyLogprob }: EqualRead): string 
   const where = nearest ? ` (at ${formatCount(read)} tokens, the nearest measured)` : "";
   const parts = [
     ...(kl === null ? [] : [`in KL ${verdict(kl, kl.ours.toPrecision(3), kl.theirs.toPrecision(3))}`]),
-    `in the needle task ${verdict(keyLogprob, keyLogprob.ours.toFixed(3), keyLogprob.theirs.toFixed(3))}`,
+    `in the log probability of the key ${
+      verdict(keyLogprob, keyLogprob.ours.toFixed(3), keyLogprob.theirs.toFixed(3))
+    }`,
   ];
   return `Against ${method}${where}, rocketkv ${parts.join("; ")}.`;
 }

@@ -82,8 +82,11 @@ const WRAPPED = ["adakv(snapkv)", "criticalkv(snapkv)", "adakv(expected-attentio
 /** The last prompt token is the method's own work, as in the RocketKV paper's runs. */
 const DECODE_TAIL = 1;
 
+/** What gates must fit. */
+export type Heads = Pick<ModelConfig, "nLayers" | "nKvHeads">;
+
 /** Every method with every budget; those without a budget once. */
-export function recipesOf({ budgets, gates }: Settings, config: ModelConfig, context: number): Recipe[] {
+export function recipesOf({ budgets, gates }: Settings, config: Heads, context: number): Recipe[] {
   return [...methods, ...WRAPPED.map(findMethod)].flatMap((method) => {
     const set = { decode_tail: DECODE_TAIL, ...(method.name === "minference" && patternsFor(context)) };
     const files = method.name === "duoattention" ? { gates: gatesFor(budgets, gates, config) } : {};
@@ -100,7 +103,7 @@ export function patternsFor(context: number): { vertical: number; slash: number 
 /** Up to this budget every head of duoattention streams, and gates decide nothing. */
 const GATES_FROM = 640;
 
-function gatesFor(budgets: readonly number[], path: string | null, { nLayers, nKvHeads }: ModelConfig): Gates {
+function gatesFor(budgets: readonly number[], path: string | null, { nLayers, nKvHeads }: Heads): Gates {
   if (path !== null) return parseGates(Deno.readTextFileSync(path), path);
   if (Math.max(...budgets) > GATES_FROM) {
     throw new UsageError(

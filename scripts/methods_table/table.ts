@@ -1,11 +1,10 @@
 /** All numbers of a table, as its JSON file has them. */
-import type { ModelConfig } from "../../lib/model/types.ts";
 import { type FidelitySummary, summarise } from "../../lib/fidelity/summary.ts";
 import { type EqualReads, equalReads } from "./equal_reads.ts";
 import type { Origin } from "./machine.ts";
 import { type Row, rowsOf } from "./rows.ts";
 import type { NeedleRecord, SampleRecord, TextRecord } from "./samples.ts";
-import { recipesOf, type Settings } from "./settings.ts";
+import { type Heads, recipesOf, type Settings } from "./settings.ts";
 import { type TextName, TEXTS } from "./texts.ts";
 
 export interface Table extends Origin {
@@ -29,7 +28,7 @@ export interface ContextTable {
 
 export function contextTables(
   settings: Settings,
-  config: ModelConfig,
+  config: Heads,
   records: readonly SampleRecord[],
 ): ContextTable[] {
   return settings.contexts.map((context): ContextTable => {
