@@ -81,7 +81,7 @@ __device__ __forceinline__ void mask(int slot, const Seen* seen, WarpRows<kDim, 
 }
 
 /// Scores to weights 2^(score * scale - top), and what was summed so far to the new top. Sums are of the weights as
-/// rounded, that is as values get them: their mean stays one, and the f32 ones need no registers any longer.
+/// rounded, which are those that multiply the values; the f32 ones need no registers any longer.
 template <int kDim, int kSlabs>
 __device__ __forceinline__ void soften(float scale, WarpRows<kDim, kSlabs>& rows) {
 #pragma unroll

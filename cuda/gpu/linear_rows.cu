@@ -11,8 +11,8 @@
 //
 // x goes through shared memory in stretches of 8192 / kTokens numbers a row.
 //
-// Launch: grid (tiles of 8 * kRows rows of all projections) * (groups of 8 rows of x), the groups innermost to share
-// the weights in L2; block 256; 36 KB shared or less. Reads every weight once per group. CPU reference: cpu/linear.cpp
+// Launch: grid (groups of 8 rows of x, tiles of 8 * kRows rows of all projections): the groups innermost, to share the
+// weights in L2; block 256; 36 KB shared or less. Reads every weight once per group. CPU reference: cpu/linear.cpp
 // on dequantised weights, 1e-5: other order of sums. (The CPU's own decode rounds x.)
 #include "gpu/linear_paths.h"
 #include "gpu/linear_rows.cuh"
@@ -29,16 +29,19 @@ template <int kTokens>
 constexpr int kTileRows = kRowsWarps* kWarpRows<kTokens>;
 
 template <class Format, int kTokens>
-__device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearTarget& target, int first_row,
-                                              int first_token) {
+__device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearTarget& target, int first_token) {
   constexpr int kRows = kWarpRows<kTokens>;
   constexpr int kStretch = kBlock * XTile<kTokens>::kMaxBlocks;
   RKV_DYNAMIC_SHARED(shared);
   const PackedWeight& w = target.weight;
   const int lane = static_cast<int>(threadIdx.x % kWarp);
-  first_row += static_cast<int>(threadIdx.x / kWarp) * kRows;
+  // Called again at the end: there is no register to keep it in.
+  const auto first_row = [&] {
+    const int tile = static_cast<int>(blockIdx.y) - target.first_tile;
+    return (tile * kRowsWarps + static_cast<int>(threadIdx.x / kWarp)) * kRows;
+  };
   // Warps past the end do the last rows once more, for nothing.
-  const int load_row = min(first_row, (w.rows - 1) / kRows * kRows);
+  const int load_row = min(first_row(), (w.rows - 1) / kRows * kRows);
   typename Format::Unit units[kRows], next[kRows];
   const auto load_next = [&](int unit) {
 #pragma unroll
@@ -52,6 +55,7 @@ __device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearT
     XTile<kTokens> tile{reinterpret_cast<float*>(shared), (min(p.cols - from, kStretch) + kBlock - 1) / kBlock};
     if (from > 0) __syncthreads();
     tile.fill(p.x, first_token, p.n, p.cols, from);
+    cp_async_wait<0>();
     __syncthreads();
     const int end = min(w.row_units, (from + kStretch) / Format::kUnit);
     for (; unit < end; unit += kWarp) {
@@ -60,7 +64,8 @@ __device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearT
       // Many tokens have work enough for other warps' loads to hide behind, but no registers to spare.
       const bool more = unit + kWarp < w.row_units;
       if (kTokens <= 2 && more) load_next(unit + kWarp);
-      add_units<Format>(units, w.at(load_row, unit), tile, static_cast<unsigned>(unit * Format::kUnit - from), sums);
+      add_units<Format>(units, w.at(load_row, unit), tile, static_cast<unsigned>(unit * Format::kUnit - from),
+                        p.n - first_token, sums);
       if (kTokens > 2 && more) load_next(unit + kWarp);
     }
   }
@@ -75,7 +80,7 @@ __device__ __forceinline__ void multiply_tile(const RowsParams& p, const LinearT
       if (lane == r * kTokens + t) mine = sum;
     }
   }
-  const int row = first_row + lane / kTokens, token = first_token + lane % kTokens;
+  const int row = first_row() + lane / kTokens, token = first_token + lane % kTokens;
   if (lane >= kRows * kTokens || row >= w.rows || token >= p.n) return;
   if (target.bias != nullptr) mine += target.bias[row];
   target.y[static_cast<int64_t>(token) * w.rows + row] = mine;
@@ -90,12 +95,9 @@ constexpr int kResident = kTokens == 1   ? 4
 template <int kTokens>
 __global__ void __launch_bounds__(kRowsThreads, kResident<kTokens>) linear_rows_kernel(const RowsParams* params) {
   const RowsParams& p = *params;
-  const int groups = (p.n + kTokens - 1) / kTokens;
-  const int tile = static_cast<int>(blockIdx.x) / groups, group = static_cast<int>(blockIdx.x) % groups;
-  const LinearTarget& target = p.target_of(tile);
+  const LinearTarget& target = p.target_of(static_cast<int>(blockIdx.y));
   with_format(target.weight.dtype, [&](auto format) {
-    multiply_tile<decltype(format), kTokens>(p, target, (tile - target.first_tile) * kTileRows<kTokens>,
-                                             group * kTokens);
+    multiply_tile<decltype(format), kTokens>(p, target, static_cast<int>(blockIdx.x) * kTokens);
   });
 }
 
@@ -103,9 +105,8 @@ template <int kTokens>
 void run(Launcher& launcher, const float* x, int n, std::span<const Projection> projections) {
   const RowsParams params(x, n, projections[0].weight->cols, projections, kTileRows<kTokens>);
   const int blocks = std::min((params.cols + kBlock - 1) / kBlock, XTile<kTokens>::kMaxBlocks);
-  const int groups = (n + kTokens - 1) / kTokens;
-  launcher.run(linear_rows_kernel<kTokens>, static_cast<unsigned>(params.n_tiles * groups), kRowsThreads,
-               XTile<kTokens>::bytes(blocks), params);
+  const dim3 grid((n + kTokens - 1) / kTokens, params.n_tiles);
+  launcher.run(linear_rows_kernel<kTokens>, grid, kRowsThreads, XTile<kTokens>::bytes(blocks), params);
 }
 
 }  // namespace

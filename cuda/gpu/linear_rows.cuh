@@ -14,44 +14,53 @@ template <int kTokens>
 struct XTile {
   static constexpr int kMaxBlocks = 256 / kTokens;  // of a stretch: 36 KB
   static constexpr int kBlockStride = kBlock * kTokens + 4;
+  static constexpr int kFillUnroll = kTokens < 4 ? 4 / kTokens : 1;
   float* x;
   int blocks;
 
   static constexpr size_t bytes(int blocks) { return size_t{kBlockStride} * blocks * sizeof(float); }
 
-  /// Fill from numbers [from, from + 32 * blocks) of rows [first, n), zeros where there are none. All threads.
-  __device__ void fill(const float* rows, int first, int n, int cols, int from) {
-    const int fours = blocks * (kBlock / 4);
+  /// Fill from numbers [from, from + 32 * blocks) of rows [first, n), zeros where there are none. All threads; each has
+  /// copies of its own to wait for before the barrier that shows x to all.
+  __device__ __forceinline__ void fill(const float* rows, int first, int n, int cols, int from) {
+    const float* start = rows + static_cast<int64_t>(first) * cols + from;
+    const int live = n - first, left = cols - from, end = kBlock * blocks;
+    if (cols % 4 == 0) {  // rows are aligned to 16 bytes then
+#pragma unroll kFillUnroll
+      for (int k = 4 * static_cast<int>(threadIdx.x); k < end; k += 4 * kRowsThreads) {
+        const float* four = start + k;
 #pragma unroll
-    for (int t = 0; t < kTokens; t++) {
-      const float* row = rows + static_cast<int64_t>(first + t) * cols;
-      for (int i = static_cast<int>(threadIdx.x); i < fours; i += kRowsThreads) {
-        const float4 v = first + t < n ? load(row, from + 4 * i, cols) : make_float4(0, 0, 0, 0);
-        *reinterpret_cast<float4*>(at(t, 4 * i)) = v;
+        for (int t = 0; t < kTokens; t++, four += cols) {
+          const bool valid = t < live && k < left;
+          cp_async<16>(at(t, k), valid ? four : start, valid);
+        }
+      }
+    } else {
+#pragma unroll 1
+      for (int t = 0; t < kTokens; t++) {
+#pragma unroll 1
+        for (int k = static_cast<int>(threadIdx.x); k < end; k += kRowsThreads) {
+          *at(t, k) = t < live && k < left ? start[static_cast<int64_t>(t) * cols + k] : 0.0f;
+        }
       }
     }
+    cp_async_commit();
   }
 
-  /// Number k of the stretch, a multiple of 4.
+  /// Number k of the stretch.
   __device__ __forceinline__ float* at(int t, unsigned k) const {  // unsigned: divisions are shifts
     return x + k / kBlock * kBlockStride + kBlock * t + k % kBlock;
-  }
-
- private:
-  static __device__ __forceinline__ float4 load(const float* row, int k, int cols) {
-    if (cols % 4 == 0) {  // rows are aligned to 16 bytes then
-      return k < cols ? __ldg(reinterpret_cast<const float4*>(row + k)) : make_float4(0, 0, 0, 0);
-    }
-    const auto or_zero = [&](int i) { return k + i < cols ? row[k + i] : 0.0f; };
-    return make_float4(or_zero(0), or_zero(1), or_zero(2), or_zero(3));
   }
 };
 
 /// sums[r][t] += units[r] times x[t] for units that begin at number k of the tile. `at` is the first one's and serves
 /// for all: only its place in eight blocks counts. Multiply-adds are written out, so that every instance rounds alike.
+/// @param live  How many tokens there are: some of eight may be missing. Asking also keeps the compiler from loading
+///              all of x ahead of its use, for which there are no registers.
 template <class Format, int kRows, int kTokens>
 __device__ __forceinline__ void add_units(const typename Format::Unit (&units)[kRows], uint32_t at,
-                                          const XTile<kTokens>& tile, unsigned k, float (&sums)[kRows][kTokens]) {
+                                          const XTile<kTokens>& tile, unsigned k, int live,
+                                          float (&sums)[kRows][kTokens]) {
   Scales scales[kRows];
 #pragma unroll
   for (int r = 0; r < kRows; r++) scales[r] = Format::scales(units[r], at);
@@ -62,6 +71,7 @@ __device__ __forceinline__ void add_units(const typename Format::Unit (&units)[k
     for (int r = 0; r < kRows; r++) w[r] = Format::values(units[r], j, scales[r]);
 #pragma unroll
     for (int t = 0; t < kTokens; t++) {
+      if (t >= 4 && t % 2 == 0 && t >= live) break;
       const float4 x = *reinterpret_cast<const float4*>(tile.at(t, k) + 4 * j);
 #pragma unroll
       for (int r = 0; r < kRows; r++) {

@@ -88,7 +88,7 @@ GPU_TEST("linear gives a token the same bits whatever else is in a decode call")
       const std::vector<float> y = run_linear(one, 1, {&weight}, {{}}, LinearUse::kDecode)[0];
       alone.insert(alone.end(), y.begin(), y.end());
     }
-    for (int n : {2, 3, 6, kMost}) {
+    for (int n : {2, 3, 5, 6, 8, kMost}) {
       const std::vector<float> first(x.begin(), x.begin() + n * kCols);
       const std::vector<float> wanted(alone.begin(), alone.begin() + n * 18);
       check_equal(run_linear(first, n, {&weight}, {{}}, LinearUse::kDecode)[0], wanted, "%s, %d tokens",
