@@ -14,7 +14,7 @@ struct LaneDims {
   float x[kRowStep];
 
   template <class Row>
-  __device__ LaneDims(const Row& row, int d) : x{} {
+  __device__ __forceinline__ LaneDims(const Row& row, int d) : x{} {
     if (first() < d) row.load(first(), x);
   }
   static __device__ int first() { return static_cast<int>(threadIdx.x) % kWarp * kRowStep; }
