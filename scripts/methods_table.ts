@@ -47,7 +47,7 @@ const onSample = (key: string, done: number, total: number) => {
   console.error(`${Math.round((performance.now() - start) / 1000)} s: ${key}, ${done} of ${total}`);
 };
 try {
-  await makeSamples(engine, settings, journal, { signal, onSample });
+  await makeSamples(engine, settings, (context) => recipesOf(settings, config, context), journal, { signal, onSample });
 } catch (error) {
   if (!signal.aborted) throw error;
   console.error(`Stopped: ${journal.records.length} samples are in ${journal.path}: go on with --resume`);

@@ -2,11 +2,12 @@
 import type { Cost } from "../../lib/engine/cost.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { measureFidelity } from "../../lib/fidelity/run.ts";
+import type { Recipe } from "../../lib/engine/recipe.ts";
 import type { StepMeasure } from "../../lib/fidelity/measures.ts";
 import { runNiah } from "../../lib/tasks/niah/run.ts";
 import { niahSample } from "../../lib/tasks/niah/sample.ts";
 import type { Journal } from "./journal.ts";
-import { recipesOf, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { type TextName, TEXTS, textsOf } from "./texts.ts";
 
 /** What a method read in a step and has stored at the end. */
@@ -45,16 +46,23 @@ interface Task {
   make(): Promise<SampleRecord>;
 }
 
+/** What is compared on prompts of a length. */
+export type RecipesFor = (context: number) => readonly Recipe[];
+
+/** Where samples come from; the recipes are not part of it. */
+export type SampleSettings = Pick<Settings, "contexts" | "samples" | "depths" | "steps" | "seed">;
+
 /** @param signal  Stops between two samples, or within one, which is then lost. */
 export async function makeSamples(
   engine: Engine,
-  settings: Settings,
+  settings: SampleSettings,
+  recipesFor: RecipesFor,
   journal: Journal<SampleRecord>,
   { signal, onSample }: { signal: AbortSignal; onSample: (key: string, done: number, total: number) => void },
 ): Promise<void> {
   const tasks = settings.contexts.flatMap((context) => [
-    ...textTasks(engine, settings, context, signal),
-    ...needleTasks(engine, settings, context, signal),
+    ...textTasks(engine, settings, recipesFor(context), context, signal),
+    ...needleTasks(engine, settings, recipesFor(context), context, signal),
   ]);
   for (const [i, task] of tasks.entries()) {
     if (journal.find(task.key) === undefined) journal.add(await task.make());
@@ -63,10 +71,15 @@ export async function makeSamples(
 }
 
 /** Every text is a prompt and what really follows it. */
-function textTasks(engine: Engine, settings: Settings, context: number, signal: AbortSignal): Task[] {
+function textTasks(
+  engine: Engine,
+  settings: SampleSettings,
+  recipes: readonly Recipe[],
+  context: number,
+  signal: AbortSignal,
+): Task[] {
   const { steps, samples, seed } = settings;
   if (steps === 0) return [];
-  const recipes = recipesOf(settings, engine.config, context);
   return TEXTS.flatMap((text) =>
     textsOf(text, engine.text.tokenizer, context + steps, samples, seed).map((ids, i): Task => {
       const key = `${text}/${context}/${i}`;
@@ -83,9 +96,14 @@ function textTasks(engine: Engine, settings: Settings, context: number, signal: 
   );
 }
 
-function needleTasks(engine: Engine, settings: Settings, context: number, signal: AbortSignal): Task[] {
+function needleTasks(
+  engine: Engine,
+  settings: SampleSettings,
+  recipes: readonly Recipe[],
+  context: number,
+  signal: AbortSignal,
+): Task[] {
   const { depths, samples, seed } = settings;
-  const recipes = recipesOf(settings, engine.config, context);
   return Array.from({ length: samples }, (_, index) => index).flatMap((index) =>
     depths.map((depth): Task => {
       const key = `needle/${context}/${index}/${depth}`;
