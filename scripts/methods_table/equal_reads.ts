@@ -4,7 +4,7 @@
  */
 import type { Recipe } from "../../lib/engine/recipe.ts";
 import type { NeedleRecord, TextRecord } from "./samples.ts";
-import { mean, standardError } from "./statistics.ts";
+import { criticalErrors, mean, standardError } from "./statistics.ts";
 
 /** RocketKV against one method by one measure. */
 export interface Duel {
@@ -13,7 +13,7 @@ export interface Duel {
   /** Mean of theirs less ours (KL) or of ours less theirs (log probability): above 0, RocketKV is better. */
   readonly lead: number;
   readonly leadError: number | null;
-  /** By twice the standard error. */
+  /** At 5 %, by the t-test of the paired differences. */
   readonly verdict: "better" | "worse" | "undecided";
 }
 
@@ -105,6 +105,7 @@ const LEAST_KL = 1e-9;
 function duel(ours: readonly number[], theirs: readonly number[], sign: 1 | -1): Duel {
   const leads = ours.map((value, i) => sign * (value - theirs[i]!));
   const lead = mean(leads), leadError = standardError(leads);
-  const verdict = leadError === null || Math.abs(lead) <= 2 * leadError ? "undecided" : lead > 0 ? "better" : "worse";
+  const decided = leadError !== null && Math.abs(lead) > criticalErrors(leads.length) * leadError;
+  const verdict = !decided ? "undecided" : lead > 0 ? "better" : "worse";
   return { ours: mean(ours), theirs: mean(theirs), lead, leadError, verdict };
 }
