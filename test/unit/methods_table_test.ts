@@ -84,6 +84,11 @@ Deno.test("methods are compared where they read as much as rocketkv, sample by s
   close(snapkv!.keyLogprob.theirs, -2);
   close(snapkv!.keyLogprob.lead, 0.5);
   assert.equal(snapkv!.keyLogprob.verdict, "better"); // by as much in both samples
+  const little = equalReads(200, recipes.slice(0, 3), [], [
+    needle(0, arms(-1, -1.0001, -1.0001)),
+    needle(1, arms(-1, -1.0001, -1.0001)),
+  ]);
+  assert.equal(little.rivals[0]!.keyLogprob.verdict, "undecided"); // certain, but too little to mean anything
   assert.equal(snapkv!.nearest, false);
   assert.equal(streaming!.read, 50);
   assert.equal(streaming!.nearest, true);
