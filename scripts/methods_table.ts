@@ -3,7 +3,7 @@
  * needle, and what it reads and stores for that.
  *
  *   .tools/bin/deno run -A scripts/methods_table.ts [--model smollm2|needle|PATH] [--contexts 2048,4096]
- *       [--budgets 64,128,256,512] [--samples 2] [--depths 10,50,90] [--steps 32] [--seed 1] [--threads N]
+ *       [--budgets 64,128,256,512] [--samples 3] [--depths 10,50,90] [--steps 16] [--seed 1] [--threads N]
  *       [--gates FILE] [--resume] [--out FOLDER]
  *
  * It writes methods-<model>.json and .md to docs/results. Results are kept sample by sample in build/methods_table, and

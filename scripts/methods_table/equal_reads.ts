@@ -4,7 +4,7 @@
  */
 import type { Recipe } from "../../lib/engine/recipe.ts";
 import type { NeedleRecord, TextRecord } from "./samples.ts";
-import { mean, standardError } from "./statistics.ts";
+import { criticalErrors, mean, standardError } from "./statistics.ts";
 
 /** RocketKV against one method by one measure. */
 export interface Duel {
@@ -13,7 +13,7 @@ export interface Duel {
   /** Mean of theirs less ours (KL) or of ours less theirs (log probability): above 0, RocketKV is better. */
   readonly lead: number;
   readonly leadError: number | null;
-  /** By twice the standard error. */
+  /** At 5 %, by the t-test of the paired differences, and beyond what means nothing. */
   readonly verdict: "better" | "worse" | "undecided";
 }
 
@@ -52,6 +52,7 @@ export function equalReads(
   texts: readonly TextRecord[],
   needles: readonly NeedleRecord[],
 ): EqualReads {
+  const noise = texts.length > 0 ? mean(texts.flatMap((text) => text.noise.map(({ kl }) => kl))) : 0;
   const points = recipes.map((recipe, i) => ({ recipe, point: pointOf(i, texts, needles) }));
   const ours =
     points.find(({ recipe }) =>
@@ -67,8 +68,8 @@ export function equalReads(
       method,
       read: theirs.read,
       nearest: theirs.read !== ours.read,
-      kl: texts.length > 0 ? duel(ours.kl, theirs.kl, -1) : null,
-      keyLogprob: duel(ours.keyLogprob, theirs.keyLogprob, 1),
+      kl: texts.length > 0 ? duel(ours.kl, theirs.kl, -1, noise) : null,
+      keyLogprob: duel(ours.keyLogprob, theirs.keyLogprob, 1, LEAST_LOGPROB),
     };
   });
   return { budget, read: ours.read, rivals: [...compared] };
@@ -101,10 +102,17 @@ function at(curve: readonly Point[], read: number): Point {
 /** Keeps the logarithm finite, far below anything that is measured. */
 const LEAST_KL = 1e-9;
 
-/** @param sign  1 where more is better, -1 where less is. */
-function duel(ours: readonly number[], theirs: readonly number[], sign: 1 | -1): Duel {
+/** Differences of log probabilities up to this one mean nothing: a tenth of a percent of the probability. */
+const LEAST_LOGPROB = 0.001;
+
+/**
+ * @param sign   1 where more is better, -1 where less is.
+ * @param least  A lead up to this one means nothing.
+ */
+function duel(ours: readonly number[], theirs: readonly number[], sign: 1 | -1, least: number): Duel {
   const leads = ours.map((value, i) => sign * (value - theirs[i]!));
   const lead = mean(leads), leadError = standardError(leads);
-  const verdict = leadError === null || Math.abs(lead) <= 2 * leadError ? "undecided" : lead > 0 ? "better" : "worse";
+  const decided = leadError !== null && Math.abs(lead) > Math.max(least, criticalErrors(leads.length) * leadError);
+  const verdict = !decided ? "undecided" : lead > 0 ? "better" : "worse";
   return { ours: mean(ours), theirs: mean(theirs), lead, leadError, verdict };
 }

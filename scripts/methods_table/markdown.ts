@@ -57,7 +57,7 @@ function samplesLine({ settings }: Table, { samples, noise }: ContextTable): str
     `${plural(samples.prose, "prompt")} of prose and ${samples.files} of the files, ${
       plural(settings.steps, "step")
     } each; ${needles}. Noise floor, the full ` +
-    `cache against itself in chunks of another size: KL ${noise.kl.toPrecision(2)}, top-1 ${percent(noise.top1)}.`,
+    `cache against itself, summed in another order: KL ${noise.kl.toPrecision(2)}, top-1 ${percent(noise.top1)}.`,
   ];
 }
 

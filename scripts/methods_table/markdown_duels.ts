@@ -26,7 +26,7 @@ export function duelSection({ budget, read, rivals }: EqualReads): string[] {
       first!.keyLogprob.ours.toFixed(3)
     }. The others' curves over their budgets are read off at that point (in proportion ` +
     "of logarithms of reads and KL), or at the nearest one measured where they do not reach it. Leads of rocketkv are means of " +
-    "paired differences ± standard error; bold where they are more than two of these.",
+    "paired differences ± standard error; bold where a t-test tells them from 0 at 5 % and they are beyond the noise floor (KL) or 0.001 (key).",
     rivals.filter(({ method }) => NAMED.includes(method)).map((rival) => `- ${sentence(rival)}`).join("\n"),
     markdownTable(head, rows),
   ];

@@ -32,7 +32,7 @@ export interface Command {
 
 /** The constructed model reads bytes and has nothing to say but keys. */
 const NEEDLE_DEFAULTS = { contexts: "1024,2048", steps: "0" };
-const DEFAULTS = { contexts: "2048,4096", steps: "32" };
+const DEFAULTS = { contexts: "2048,4096", steps: "16" };
 
 /** @throws {UsageError} for numbers that are none. */
 export function parseCommand(args: readonly string[]): Command {
@@ -42,7 +42,7 @@ export function parseCommand(args: readonly string[]): Command {
       model: { type: "string", default: "smollm2" },
       contexts: { type: "string" },
       budgets: { type: "string", default: "64,128,256,512" },
-      samples: { type: "string", default: "2" },
+      samples: { type: "string", default: "3" },
       depths: { type: "string", default: "10,50,90" },
       steps: { type: "string" },
       seed: { type: "string", default: "1" },

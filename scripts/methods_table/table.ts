@@ -20,7 +20,7 @@ export interface ContextTable {
   readonly context: number;
   /** Prompts of each text, and needles. */
   readonly samples: Readonly<Record<TextName | "needles", number>>;
-  /** The full cache against itself, prefilled in other chunks: smaller differences mean nothing. Null without texts. */
+  /** The full cache against itself, summed in another order: smaller differences mean nothing. Null without texts. */
   readonly noise: FidelitySummary | null;
   readonly rows: readonly Row[];
   readonly equalReads: EqualReads;

@@ -7,7 +7,7 @@ import { Journal } from "../../scripts/methods_table/journal.ts";
 import { markdown } from "../../scripts/methods_table/markdown.ts";
 import type { NeedleRecord, TextRecord } from "../../scripts/methods_table/samples.ts";
 import { parseCommand, recipesOf } from "../../scripts/methods_table/settings.ts";
-import { standardError, wilson } from "../../scripts/methods_table/statistics.ts";
+import { criticalErrors, standardError, wilson } from "../../scripts/methods_table/statistics.ts";
 import { contextTables } from "../../scripts/methods_table/table.ts";
 
 const config = { nLayers: 2, nKvHeads: 2 };
@@ -84,6 +84,11 @@ Deno.test("methods are compared where they read as much as rocketkv, sample by s
   close(snapkv!.keyLogprob.theirs, -2);
   close(snapkv!.keyLogprob.lead, 0.5);
   assert.equal(snapkv!.keyLogprob.verdict, "better"); // by as much in both samples
+  const little = equalReads(200, recipes.slice(0, 3), [], [
+    needle(0, arms(-1, -1.0001, -1.0001)),
+    needle(1, arms(-1, -1.0001, -1.0001)),
+  ]);
+  assert.equal(little.rivals[0]!.keyLogprob.verdict, "undecided"); // certain, but too little to mean anything
   assert.equal(snapkv!.nearest, false);
   assert.equal(streaming!.read, 50);
   assert.equal(streaming!.nearest, true);
@@ -128,6 +133,9 @@ Deno.test("a journal goes on where it was torn off, and only with the same setti
 Deno.test("errors and intervals, worked by hand", () => {
   close(standardError([1, 3])!, 1);
   assert.equal(standardError([1]), null);
+  assert.equal(criticalErrors(3), 4.303);
+  close(criticalErrors(12), 2.201, 0.01); // from a table of Student's t
+  close(criticalErrors(31), 2.042, 0.01);
   const [low, high] = wilson(5, 10);
   close(low, 0.2366, 1e-3);
   close(high, 0.7634, 1e-3);
