@@ -40,6 +40,9 @@ export interface NeedleRecord {
 
 export type SampleRecord = TextRecord | NeedleRecord;
 
+/** Tokens that an answer may have beside the key: prompts end where the key comes next. */
+const ROOM = 2;
+
 /** A sample that is still to be made. */
 interface Task {
   readonly key: string;
@@ -111,7 +114,8 @@ function needleTasks(
         key,
         async make() {
           const sample = niahSample(engine.text, { length: context, depth, index, seed });
-          const arms = (await runNiah(engine, { sample, recipes, signal })).map((result) => ({
+          const answerTokens = sample.keyIds.length + ROOM;
+          const arms = (await runNiah(engine, { sample, recipes, answerTokens, signal })).map((result) => ({
             answer: result.answer,
             found: result.found,
             partial: result.partial,
