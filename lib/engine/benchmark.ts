@@ -2,7 +2,9 @@ import { observationsFor } from "../methods/observe.ts";
 import type { NativeSession, SessionOptions } from "../native/session.ts";
 import type { Engine } from "./engine.ts";
 import { formatOf } from "./kv_options.ts";
-import { type DecodeSample, measureDecode, measurementIds, measurePrefill, median } from "./measure.ts";
+import { type DecodeSample, measureDecode, measurementIds, measurePrefill } from "./measure.ts";
+import { prefilled } from "./prefilled.ts";
+import { median } from "../statistics.ts";
 import { planFor, type Planned, type Recipe } from "./recipe.ts";
 
 export interface BenchmarkRequest {
@@ -77,7 +79,7 @@ export async function* benchmark(engine: Engine, request: BenchmarkRequest): Asy
     const stepIds = measurementIds(steps, engine.config.vocabSize, text);
     for (const { prefill, arms } of groups(engine, request, context)) {
       const { patterns } = arms[0]!.planned;
-      const options = { session: request.session, signal, ...(patterns && { patterns }) };
+      const options = { session: request.session, patterns, signal };
       const times: number[] = [];
       let base: NativeSession | null = null;
       try {
@@ -95,7 +97,7 @@ export async function* benchmark(engine: Engine, request: BenchmarkRequest): Asy
           // Observing costs prefill time that the other methods do not need, so it is not in the times above.
           base![Symbol.dispose]();
           base = null;
-          base = (await measurePrefill(engine, ids, { ...options, session: { ...request.session, observe } })).session;
+          base = await prefilled(engine, ids, { ...options, session: { ...request.session, observe } });
         }
         const format = formatOf(request.session);
         for (let i = 0; i < repeat; i++) {

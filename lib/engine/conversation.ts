@@ -91,9 +91,9 @@ export class Conversation implements Disposable {
     const { plans, patterns } = planFor(this.options.recipe, this.engine.config, ids.length, newTokens, format);
     const session = grows ? this.#session! : this.#newSession();
     try {
-      patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
       await session.prefill(ids.slice(grows ? this.#state.cached : 0), {
         plan: plans,
+        patterns,
         ...(signal && { signal }),
         ...(onPrefill && { onProgress: onPrefill }),
       });

@@ -63,11 +63,11 @@ export async function generate(engine: Engine, request: GenerateRequest): Promis
   const format = formatOf(request.session);
   const { plans, patterns, tokenBudget } = planFor(recipe, engine.config, split, newTokens + tail, format);
   using session = NativeSession.create(engine.model, request.session);
-  patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
 
   const start = performance.now();
   const compression = await session.prefill(promptIds.slice(0, split), {
     plan: plans,
+    patterns,
     ...(signal && { signal }),
     ...(onPrefill && { onProgress: onPrefill }),
   });

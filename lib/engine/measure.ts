@@ -1,10 +1,10 @@
 /** Speed of prefill and decode, as `rocketkv bench` reports it. */
 import type { KvFormat } from "../methods/kv_format.ts";
-import type { LayerPatterns } from "../methods/pattern.ts";
 import type { LayerPlans } from "../methods/plan.ts";
-import { NativeSession, type SessionOptions } from "../native/session.ts";
+import { NativeSession } from "../native/session.ts";
 import { bytesPerStep, costOf } from "./cost.ts";
 import type { Engine } from "./engine.ts";
+import { prefilled, type PrefillOptions } from "./prefilled.ts";
 
 /** One timed prefill. The session holds the full cache, to be forked; the caller frees it. */
 export interface PrefillSample {
@@ -28,19 +28,11 @@ const WARM_UP_STEPS = 2;
 export async function measurePrefill(
   engine: Engine,
   ids: readonly number[],
-  options: { session: SessionOptions; signal: AbortSignal; patterns?: readonly LayerPatterns[] },
+  options: PrefillOptions,
 ): Promise<PrefillSample> {
-  const { signal, patterns } = options;
-  const session = NativeSession.create(engine.model, options.session);
-  try {
-    patterns?.forEach((heads, layer) => session.setPatterns(layer, heads));
-    const start = performance.now();
-    await session.prefill(ids, { signal });
-    return { session, ms: performance.now() - start };
-  } catch (error) {
-    session[Symbol.dispose]();
-    throw error;
-  }
+  const start = performance.now();
+  const session = await prefilled(engine, ids, options);
+  return { session, ms: performance.now() - start };
 }
 
 /**
@@ -68,13 +60,6 @@ export async function measureDecode(
   const stepMs = (performance.now() - start) / ids.length;
   const cost = costOf(session.stats(), engine.model.usage(), engine.config, format);
   return { compressMs, stepMs, bytesPerStep: bytesPerStep(cost), kvBytes: cost.kvBytes };
-}
-
-/** Middle value; the mean of the middle two for an even count. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return Number.isInteger(middle) ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!;
 }
 
 /**

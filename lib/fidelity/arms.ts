@@ -4,6 +4,7 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import { formatOf } from "../engine/kv_options.ts";
+import { prefilled as prefill } from "../engine/prefilled.ts";
 import { checkContext } from "../engine/prompt.ts";
 import { planFor, type Planned, type Recipe } from "../engine/recipe.ts";
 import { observationsFor } from "../methods/observe.ts";
@@ -71,22 +72,15 @@ export function groupArms(engine: Engine, request: ArmsRequest): [ArmGroup, ...A
 }
 
 /** Prefill what the arms of a group share. The caller frees the session. */
-export async function prefillGroup(
+export function prefillGroup(
   engine: Engine,
   { prefilled, session, arms }: ArmGroup,
   promptIds: readonly number[],
   options: { signal: AbortSignal; onProgress: ProgressListener },
 ): Promise<NativeSession> {
   const observe = observationsFor(arms.map(({ planned }) => planned.plans));
-  const base = NativeSession.create(engine.model, { ...session, observe });
-  try {
-    arms[0]?.planned.patterns?.forEach((heads, layer) => base.setPatterns(layer, heads));
-    await base.prefill(promptIds.slice(0, prefilled), options);
-    return base;
-  } catch (error) {
-    base[Symbol.dispose]();
-    throw error;
-  }
+  const { patterns } = arms[0]?.planned ?? {};
+  return prefill(engine, promptIds.slice(0, prefilled), { ...options, session: { ...session, observe }, patterns });
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Fidelity over several prompts, in the numbers that are quoted. */
+import { mean, median, quantile, standardError } from "../statistics.ts";
 import type { StepMeasure } from "./measures.ts";
 
 /** Nats, shares from 0 to 1, or tokens. */
@@ -47,7 +48,7 @@ export function summarise(prompts: readonly (readonly StepMeasure[])[]): Fidelit
     perplexity: Math.exp(mean(all.map((step) => step.nll))),
     nllDifference: mean(all.map(difference)),
     nllDifferenceError: clusteredError(prompts, difference),
-    agreeingSteps: quantile(prompts.map(agreeing).toSorted((a, b) => a - b), 0.5),
+    agreeingSteps: median(prompts.map(agreeing)),
   };
 }
 
@@ -61,20 +62,5 @@ function clusteredError(
   prompts: readonly (readonly StepMeasure[])[],
   value: (step: StepMeasure) => number,
 ): number | null {
-  if (prompts.length < 2) return null;
-  const means = prompts.map((steps) => mean(steps.map(value)));
-  const center = mean(means);
-  const variance = means.reduce((sum, x) => sum + (x - center) ** 2, 0) / (means.length - 1);
-  return Math.sqrt(variance / means.length);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-/** Of ascending values, between neighbours in proportion. */
-function quantile(sorted: readonly number[], q: number): number {
-  const at = (sorted.length - 1) * q, low = Math.floor(at);
-  const high = sorted[Math.min(low + 1, sorted.length - 1)]!;
-  return sorted[low]! + (high - sorted[low]!) * (at - low);
+  return standardError(prompts.map((steps) => mean(steps.map(value))));
 }

@@ -129,15 +129,21 @@ export class NativeSession implements Disposable {
   /**
    * Run tokens through the model and cache them; with a plan every layer is compressed as soon as it is done.
    *
+   * @param options.patterns   As setPatterns() takes them, of every layer.
    * @param options.onProgress Counts tokens x layers.
    * @returns The report when a plan was given.
    * @throws {DOMException} AbortError when the signal stopped it; the session is then as it was before.
    */
   async prefill(
     tokens: ArrayLike<number>,
-    { plan, signal, onProgress }: { plan?: Plan | LayerPlans; signal?: AbortSignal; onProgress?: ProgressListener } =
-      {},
+    { plan, patterns, signal, onProgress }: {
+      plan?: Plan | LayerPlans;
+      patterns?: readonly LayerPatterns[] | undefined;
+      signal?: AbortSignal;
+      onProgress?: ProgressListener;
+    } = {},
   ): Promise<CompressReport | null> {
+    patterns?.forEach((heads, layer) => this.setPatterns(layer, heads));
     const ids = Int32Array.from(tokens);
     const report = plan ? COMPRESS_REPORT.alloc() : null;
     const plans = plan && layerPlans(plan);

@@ -1,4 +1,5 @@
 /** What every program under test reports, and how runs of several rounds become one number. */
+import { median } from "../../lib/statistics.ts";
 
 /** One line of `rocketkv bench --json`, and of the peers' runners. */
 export interface Measurement {
@@ -40,10 +41,4 @@ export function speeds(samples: readonly Sample[], program: string, row: Row): S
 /** The better of the thread counts. */
 export function best(speeds: Speeds): number {
   return Math.max(...speeds.values());
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
 }

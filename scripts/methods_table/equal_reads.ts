@@ -4,7 +4,8 @@
  */
 import type { Recipe } from "../../lib/engine/recipe.ts";
 import type { NeedleRecord, TextRecord } from "./samples.ts";
-import { criticalErrors, mean, standardError } from "./statistics.ts";
+import { mean, standardError } from "../../lib/statistics.ts";
+import { criticalErrors } from "./statistics.ts";
 
 /** RocketKV against one method by one measure. */
 export interface Duel {

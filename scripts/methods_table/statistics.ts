@@ -1,14 +1,4 @@
-export function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-/** Of a mean of independent values; null for one value. */
-export function standardError(values: readonly number[]): number | null {
-  if (values.length < 2) return null;
-  const center = mean(values);
-  const variance = values.reduce((sum, x) => sum + (x - center) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length);
-}
+/** What decides between two methods, and how sure a share is. */
 
 /** Standard errors that a mean of `n` values must be away from 0 to differ from it at 5 %: Student's t, two-sided. */
 export function criticalErrors(n: number): number {
