@@ -17,7 +17,7 @@ interface OneSequence {
 export function generateWorkload(config: ModelConfig, length: number, request: OneSequence): Workload {
   const tail = decodeTail(request.recipe.set, length);
   const promptTokens = length - tail, newTokens = request.newTokens + tail;
-  const { plans } = planFor(request.recipe, config, promptTokens, newTokens);
+  const { plans } = planFor(request.recipe, config, promptTokens, newTokens, formatOf(request.session));
   return { promptTokens, newTokens, plans: [plans], session: request.session };
 }
 
@@ -31,9 +31,7 @@ export function benchmarkWorkload(
   config: ModelConfig,
   { contexts, recipes, steps, session }: Pick<BenchmarkRequest, "contexts" | "recipes" | "steps" | "session">,
 ): Workload {
-  const promptTokens = Math.max(...contexts);
-  const plans = recipes.map((recipe) => planFor(recipe, config, promptTokens, steps).plans);
-  return { promptTokens, newTokens: steps, plans, keepsPrompt: true, session };
+  return { ...forksWorkload(config, Math.max(...contexts), { recipes, steps, session }), together: false };
 }
 
 /** One prompt, its full cache, and forks of it that decode together. */
