@@ -28,7 +28,7 @@ const NEW_TOKENS = 64;
 const { settings, resume, out } = parseCommand(Deno.args);
 const name = basename(settings.model).replace(/\.gguf$/i, "");
 const work = `${ROOT}build/methods_table`;
-const origin = await originOf(settings.threads);
+const origin = await originOf("scripts/methods_table.ts", settings.threads);
 const { commit, machine } = origin;
 const journal = Journal.open<SampleRecord>(`${work}/${name}.jsonl`, { settings, commit, machine }, resume);
 

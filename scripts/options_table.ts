@@ -8,6 +8,7 @@
  * on where an interrupted run stopped.
  */
 import { interruptSignal } from "../cli/interrupt.ts";
+import { withError } from "../cli/ui/format.ts";
 import { markdownTable } from "../cli/ui/table.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import type { Recipe } from "../lib/engine/recipe.ts";
@@ -63,7 +64,7 @@ const recipes = BUDGETS.flatMap((tokens) =>
 );
 
 const threads = navigator.hardwareConcurrency;
-const { commit, machine } = await originOf(threads);
+const { command, commit, machine } = await originOf("scripts/options_table.ts", threads);
 const sections: string[] = [];
 for (const [model, settings] of MODELS) {
   const journal = Journal.open<SampleRecord>(
@@ -91,9 +92,7 @@ Deno.writeTextFileSync(
   `${ROOT}docs/results/options-rocketkv.md`,
   [
     "# Options of RocketKV",
-    `Made on ${
-      new Date().toISOString().slice(0, 10)
-    } by \`.tools/bin/deno run -A scripts/options_table.ts\` at commit ` +
+    `Made on ${new Date().toISOString().slice(0, 10)} by \`${command}\` at commit ` +
     `${commit} on ${machine}. Prompts of ${CONTEXT} tokens, of which the last is fed as a decode step; 32 steps on texts. ` +
     "Columns as in methods-smollm2.md; read is what a step really reads, so options that read more are not at equal budget.",
     ...sections,
@@ -102,20 +101,19 @@ Deno.writeTextFileSync(
 
 function table(rows: readonly Row[], withTexts: boolean): string {
   const head = ["option", "read", ...(withTexts ? ["KL", "top-1", "nll +"] : []), "found", "key"];
-  const plusMinus = (value: number, error: number | null) =>
-    value.toPrecision(3) + (error === null ? "" : ` ± ${error.toPrecision(2)}`);
+  const measured = (value: number, error: number | null) => withError(value.toPrecision(3), error);
   return markdownTable(
     head,
     rows.map(({ read, texts, needles }, i) => [
       OPTIONS[i]![0],
       read.toFixed(0),
       ...(texts === null || !withTexts ? [] : [
-        plusMinus(texts.kl, texts.klError),
+        measured(texts.kl, texts.klError),
         `${(100 * texts.top1).toFixed(1)}%`,
-        plusMinus(texts.nllDifference, texts.nllDifferenceError),
+        measured(texts.nllDifference, texts.nllDifferenceError),
       ]),
       `${needles.found} of ${needles.count}`,
-      plusMinus(needles.keyLogprob, needles.keyLogprobError),
+      measured(needles.keyLogprob, needles.keyLogprobError),
     ]),
   );
 }

@@ -12,7 +12,7 @@ import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
 import { readPrompt } from "../prompt_text.ts";
 import * as recipe from "../recipe.ts";
-import { formatBytes, formatCount, formatPercent, plural, threeDigits } from "../ui/format.ts";
+import { formatBytes, formatCount, formatPercent, plural, threeDigits, withError } from "../ui/format.ts";
 import { writeJson, writeLine } from "../ui/output.ts";
 import { Progress } from "../ui/progress.ts";
 
@@ -127,6 +127,5 @@ async function print(
 
 /** Three digits that matter, however small, with the standard error where there is one. */
 function nats(value: number, error: number | null = null): string {
-  const text = value === 0 ? "0" : value.toPrecision(3);
-  return error === null ? text : `${text} ± ${error.toPrecision(2)}`;
+  return withError(value === 0 ? "0" : value.toPrecision(3), error);
 }

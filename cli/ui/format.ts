@@ -42,3 +42,8 @@ export function formatPercent(share: number): string {
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** `0.352 ± 0.094`: a measured value as it was formatted, with its standard error where there is one. */
+export function withError(value: string, error: number | null): string {
+  return error === null ? value : `${value} ± ${error.toPrecision(2)}`;
+}

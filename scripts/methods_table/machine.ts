@@ -1,4 +1,5 @@
 /** Where and from what a table was made. */
+import { plural } from "../../cli/ui/format.ts";
 
 export interface Origin {
   readonly command: string;
@@ -7,13 +8,14 @@ export interface Origin {
   readonly machine: string;
 }
 
-export async function originOf(threads: number): Promise<Origin> {
+/** @param script  The one that is running, from the root of the repository. */
+export async function originOf(script: string, threads: number): Promise<Origin> {
   const cpu = /^model name\s*:\s*(.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo"))?.[1] ?? "unknown CPU";
   const changed = await git("status", "--porcelain", "--untracked-files=no");
   return {
-    command: [".tools/bin/deno run -A scripts/methods_table.ts", ...Deno.args].join(" "),
+    command: [".tools/bin/deno run -A", script, ...Deno.args].join(" "),
     commit: await git("rev-parse", "--short=12", "HEAD") + (changed === "" ? "" : "+"),
-    machine: `${cpu}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+    machine: `${cpu}, ${plural(threads, "thread")}`,
   };
 }
 

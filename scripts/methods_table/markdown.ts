@@ -1,5 +1,5 @@
 /** The table for people. */
-import { formatBytes, formatCount, plural } from "../../cli/ui/format.ts";
+import { formatBytes, formatCount, plural, withError } from "../../cli/ui/format.ts";
 import { markdownTable } from "../../cli/ui/table.ts";
 import { duelSection } from "./markdown_duels.ts";
 import type { Row } from "./rows.ts";
@@ -148,8 +148,4 @@ function cellsOf({ text, merit }: Column, rows: readonly Row[]): string[] {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-function withError(text: string, error: number | null): string {
-  return error === null ? text : `${text} ± ${error.toPrecision(2)}`;
 }

@@ -1,8 +1,8 @@
 /** One sample of a table after the other, each with all methods at all budgets. */
 import type { Cost } from "../../lib/engine/cost.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
-import { measureFidelity } from "../../lib/fidelity/run.ts";
 import type { Recipe } from "../../lib/engine/recipe.ts";
+import { measureFidelity } from "../../lib/fidelity/run.ts";
 import type { StepMeasure } from "../../lib/fidelity/measures.ts";
 import { runNiah } from "../../lib/tasks/niah/run.ts";
 import { niahSample } from "../../lib/tasks/niah/sample.ts";
@@ -49,24 +49,33 @@ interface Task {
   make(): Promise<SampleRecord>;
 }
 
-/** What is compared on prompts of a length. */
-export type RecipesFor = (context: number) => readonly Recipe[];
-
 /** Where samples come from; the recipes are not part of it. */
 export type SampleSettings = Pick<Settings, "contexts" | "samples" | "depths" | "steps" | "seed">;
 
-/** @param signal  Stops between two samples, or within one, which is then lost. */
+/** Prompts of one length. */
+interface Round {
+  readonly engine: Engine;
+  readonly settings: SampleSettings;
+  readonly context: number;
+  readonly recipes: readonly Recipe[];
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @param recipesFor  What is compared on prompts of a length.
+ * @param signal      Stops between two samples, or within one, which is then lost.
+ */
 export async function makeSamples(
   engine: Engine,
   settings: SampleSettings,
-  recipesFor: RecipesFor,
+  recipesFor: (context: number) => readonly Recipe[],
   journal: Journal<SampleRecord>,
   { signal, onSample }: { signal: AbortSignal; onSample: (key: string, done: number, total: number) => void },
 ): Promise<void> {
-  const tasks = settings.contexts.flatMap((context) => [
-    ...textTasks(engine, settings, recipesFor(context), context, signal),
-    ...needleTasks(engine, settings, recipesFor(context), context, signal),
-  ]);
+  const tasks = settings.contexts.flatMap((context) => {
+    const round = { engine, settings, context, recipes: recipesFor(context), signal };
+    return [...textTasks(round), ...needleTasks(round)];
+  });
   for (const [i, task] of tasks.entries()) {
     if (journal.find(task.key) === undefined) journal.add(await task.make());
     onSample(task.key, i + 1, tasks.length);
@@ -74,14 +83,7 @@ export async function makeSamples(
 }
 
 /** Every text is a prompt and what really follows it. */
-function textTasks(
-  engine: Engine,
-  settings: SampleSettings,
-  recipes: readonly Recipe[],
-  context: number,
-  signal: AbortSignal,
-): Task[] {
-  const { steps, samples, seed } = settings;
+function textTasks({ engine, settings: { steps, samples, seed }, context, recipes, signal }: Round): Task[] {
   if (steps === 0) return [];
   return TEXTS.flatMap((text) =>
     textsOf(text, engine.text.tokenizer, context + steps, samples, seed).map((ids, i): Task => {
@@ -99,14 +101,7 @@ function textTasks(
   );
 }
 
-function needleTasks(
-  engine: Engine,
-  settings: SampleSettings,
-  recipes: readonly Recipe[],
-  context: number,
-  signal: AbortSignal,
-): Task[] {
-  const { depths, samples, seed } = settings;
+function needleTasks({ engine, settings: { depths, samples, seed }, context, recipes, signal }: Round): Task[] {
   return Array.from({ length: samples }, (_, index) => index).flatMap((index) =>
     depths.map((depth): Task => {
       const key = `needle/${context}/${index}/${depth}`;
