@@ -108,7 +108,7 @@ Deno.test("cancelling a sparse prefill leaves the session as it was", async () =
   await using tiny = await loadTiny({ ...SHAPE, dim: 256, hiddenDim: 512, layers: 3 });
   const session = sparse(tiny, PATTERNS["vertical slash"]!, 16);
   const abort = new AbortController();
-  const cancelled = session.prefill(randomTokens(3000, 2), {
+  const cancelled = session.prefill(randomTokens(12_000, 2), {
     signal: abort.signal,
     onProgress: (done) => done > 0 && abort.abort(),
   });
