@@ -68,46 +68,45 @@ void check_layer_and_head(const Session& session, int layer, int head) {
   if (head < 0 || head >= n_heads) fail(RKV_E_ARG, "head must be between 0 and %d: found %d", n_heads - 1, head);
 }
 
-template <class T>
-void give(const std::vector<T>& found, T* out, int32_t capacity, int32_t* out_n) {
-  required(out_n, "out_n") = static_cast<int32_t>(found.size());
-  if (out != nullptr && capacity >= *out_n) std::copy(found.begin(), found.end(), out);
+/// Hand out what `find(session)` finds of one head: its length always, the elements where they fit.
+template <class T, class Find>
+int32_t give(uint64_t session, int layer, int head, T* out, int32_t capacity, int32_t* out_n, rkv_error* err,
+             Find&& find) {
+  return guarded(err, [&] {
+    const SessionsInUse use(std::span(&session, 1));
+    check_layer_and_head(use.only(), layer, head);
+    const std::vector<T> found = find(static_cast<const Session&>(use.only()));
+    required(out_n, "out_n") = static_cast<int32_t>(found.size());
+    if (out != nullptr && capacity >= *out_n) std::copy(found.begin(), found.end(), out);
+  });
+}
+
+const Session& traced(const Session& session) {
+  if (session.options.trace == 0) fail(RKV_E_STATE, "the session was created without the trace option");
+  return session;
 }
 
 }  // namespace
 
 int32_t rkv_trace_cached(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
                          int32_t* out_n, rkv_error* err) {
-  return guarded(err, [&] {
-    const SessionsInUse use(std::span(&session, 1));
-    const Session& s = use.only();
-    check_layer_and_head(s, layer, head);
-    give(candidates_of(s, layer, head).positions, positions, capacity, out_n);
-  });
+  return give(session, layer, head, positions, capacity, out_n, err,
+              [&](const Session& s) { return candidates_of(s, layer, head).positions; });
 }
 
 int32_t rkv_trace_selected(uint64_t session, int32_t layer, int32_t head, int32_t* positions, int32_t capacity,
                            int32_t* out_n, rkv_error* err) {
-  return guarded(err, [&] {
-    const SessionsInUse use(std::span(&session, 1));
-    const Session& s = use.only();
-    check_layer_and_head(s, layer, head);
-    if (s.options.trace == 0) fail(RKV_E_STATE, "the session was created without the trace option");
-    if (s.trace.selected.empty()) fail(RKV_E_STATE, "the session has decoded no token");
-    const size_t at = static_cast<size_t>(layer) * s.model.config.n_heads + head;
-    give(s.trace.selected[at], positions, capacity, out_n);
+  return give(session, layer, head, positions, capacity, out_n, err, [&](const Session& s) {
+    const auto& selected = traced(s).trace.selected;
+    if (selected.empty()) fail(RKV_E_STATE, "the session has decoded no token");
+    return selected[static_cast<size_t>(layer) * s.model.config.n_heads + head];
   });
 }
 
 int32_t rkv_trace_weights(uint64_t session, int32_t layer, int32_t head, float* weights, int32_t capacity,
                           int32_t* out_n, rkv_error* err) {
-  return guarded(err, [&] {
-    const SessionsInUse use(std::span(&session, 1));
-    const Session& s = use.only();
-    check_layer_and_head(s, layer, head);
-    if (s.options.trace == 0) fail(RKV_E_STATE, "the session was created without the trace option");
-    give(step_weights(s, layer, head), weights, capacity, out_n);
-  });
+  return give(session, layer, head, weights, capacity, out_n, err,
+              [&](const Session& s) { return step_weights(traced(s), layer, head); });
 }
 
 int32_t rkv_session_set_patterns(uint64_t session, int32_t layer, const rkv_pattern* patterns, int32_t n_patterns,
