@@ -79,9 +79,7 @@ class DecodeStep {
       const float* q_sinks = shifted_.rotate(l, act_.q);
       append(l);
       attend(l, {act_.q, q_sinks});
-      ops_.begin_stage(Stage::kSelect);
-      const std::vector<int64_t> scored = eviction_.run(l, act_.q);
-      for (size_t i = 0; i < scored.size(); i++) read_[i].score += scored[i];
+      if (eviction_.needed()) evict(l);
       ops_.begin_stage(Stage::kLinear);
       project_out(model_, l, act_.attended, n_, x, act_);
       feed_forward(model_, l, x, n_, act_);
@@ -135,6 +133,12 @@ class DecodeStep {
       }
     }
     tracer_.record(l, queries, batches);
+  }
+
+  void evict(int l) {
+    ops_.begin_stage(Stage::kSelect);
+    const std::vector<int64_t> scored = eviction_.run(l, act_.q);
+    for (size_t i = 0; i < scored.size(); i++) read_[i].score += scored[i];
   }
 
   void write_logits(const float* x) {

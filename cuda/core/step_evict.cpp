@@ -68,7 +68,6 @@ std::vector<StepEviction::Scored> StepEviction::scored_heads(int layer) const {
 
 std::vector<int64_t> StepEviction::run(int layer, const float* q) {
   std::vector<int64_t> bytes(sessions_.size(), 0);
-  if (!needed_) return bytes;
   const std::vector<Scored> heads = scored_heads(layer);
   for (const Scored& head : heads) {
     const Session& s = *sessions_[head.session];

@@ -10,6 +10,9 @@ class StepEviction {
   /// Takes the memory of a step, before the new tokens are in the caches.
   StepEviction(std::span<Session* const> sessions, std::span<const int32_t> positions);
 
+  /// Whether some session drops by score in some layer; otherwise there is nothing to run.
+  bool needed() const { return needed_; }
+
   /// Score every token by the attention of the step's queries q [sessions, n_heads, head_dim], and drop one of every
   /// head that holds more than step_keep. @return Bytes read to score, by session.
   std::vector<int64_t> run(int layer, const float* q);
@@ -24,7 +27,7 @@ class StepEviction {
   std::span<Session* const> sessions_;
   std::span<const int32_t> positions_;
   Model& model_;
-  bool needed_ = false;  // some session drops by score in some layer
+  bool needed_ = false;
   Buffer score_;
 };
 
