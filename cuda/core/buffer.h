@@ -53,6 +53,19 @@ Buffer upload_copy(Ops& ops, const std::vector<T>& host) {
   return device;
 }
 
+/// A copy of `n` elements of the device on the host.
+template <class T>
+std::vector<T> download_copy(Ops& ops, const T* device, size_t n) {
+  std::vector<T> host(n);
+  if (n > 0) ops.download(host.data(), device, sizeof(T) * n);
+  return host;
+}
+
+/// Set `bytes` of the device to zero.
+inline void clear(Ops& ops, void* device, size_t bytes) {
+  if (bytes > 0) ops.upload(device, std::vector<uint8_t>(bytes, 0).data(), bytes);
+}
+
 using SharedBuffer = std::shared_ptr<const Buffer>;
 
 }  // namespace rkv

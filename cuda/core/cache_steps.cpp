@@ -32,8 +32,7 @@ void LayerCache::join_heads(Ops& ops) {
     }
     if (h == first || attention_ == nullptr) continue;
     ops.add(attention(first), attention(h), slots(h));
-    const std::vector<float> zeros(static_cast<size_t>(slots(h)), 0.0f);
-    ops.upload(attention(h), zeros.data(), sizeof(float) * zeros.size());
+    clear(ops, attention(h), sizeof(float) * slots(h));
   }
 }
 

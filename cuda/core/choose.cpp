@@ -10,10 +10,8 @@ namespace {
 
 constexpr double kCriticalEpsilon = 1e-4;
 
-std::vector<float> download(Ops& ops, const float* device, int n) {
-  std::vector<float> host(static_cast<size_t>(n));
-  ops.download(host.data(), device, sizeof(float) * host.size());
-  return host;
+std::vector<float> scores_of(Ops& ops, const Scores& scores, size_t head, int row) {
+  return download_copy<float>(ops, scores.row(head, row), static_cast<size_t>(scores.n_scored[head]));
 }
 
 /// CriticalKV (arXiv:2502.03805): how much a token can change the layer's output, [heads][n_scored].
@@ -28,7 +26,7 @@ std::vector<std::vector<float>> output_norms(const Session& session, int layer, 
   model.ops().output_norms(heads, model.layers[static_cast<size_t>(layer)].wo, model.group(), model.config.head_dim,
                            session.shape.kv);
   std::vector<std::vector<float>> host;
-  for (size_t i = 0; i < norms.n_heads(); i++) host.push_back(download(model.ops(), norms.row(i), norms.n_scored[i]));
+  for (size_t i = 0; i < norms.n_heads(); i++) host.push_back(scores_of(model.ops(), norms, i, 0));
   return host;
 }
 
@@ -49,13 +47,12 @@ bool is_plain_choice(const rkv_plan& plan, const Scores& scores) {
   return scores.n_rows == 1 && plan.alloc == RKV_ALLOC_UNIFORM && plan.critical <= 0;
 }
 
-std::vector<std::vector<std::vector<int32_t>>> choose_tokens(const Session& session, int layer, const rkv_plan& plan,
-                                                             const Scores& scores, int recent) {
+SlotLists choose_tokens(const Session& session, int layer, const rkv_plan& plan, const Scores& scores, int recent) {
   Ops& ops = session.model.ops();
   std::vector<std::vector<Entry>> entries;  // [heads * rows]
   for (size_t i = 0; i < scores.n_heads(); i++) {
     for (int r = 0; r < scores.n_rows; r++) {
-      const std::vector<float> score = download(ops, scores.row(i, r), scores.n_scored[i]);
+      const std::vector<float> score = scores_of(ops, scores, i, r);
       entries.push_back(pool_scores(score.data(), scores.n_scored[i], plan.sinks, plan.pool, plan.pool_width));
     }
   }
@@ -63,7 +60,7 @@ std::vector<std::vector<std::vector<int32_t>>> choose_tokens(const Session& sess
   if (plan.critical > 0) norms = output_norms(session, layer, scores);
   // Plans whose heads compete have one row per head; elsewhere all rows get the same.
   const std::vector<int> places = allocate(plan, entries, plan.keep - recent);
-  std::vector<std::vector<std::vector<int32_t>>> chosen(scores.n_heads());
+  SlotLists chosen(scores.n_heads());
   for (size_t at = 0; at < entries.size(); at++) {
     const size_t i = at / static_cast<size_t>(scores.n_rows);
     if (plan.critical > 0) {

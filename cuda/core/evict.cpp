@@ -9,9 +9,6 @@
 namespace rkv {
 namespace {
 
-using HostLists =
-    std::vector<std::vector<std::vector<int32_t>>>;  // [KV heads that lose tokens][lists][ascending slots]
-
 /// Slots that stay, on the device: n_lists ascending lists for every KV head; NULL where everything stays.
 struct KeptSlots {
   KeptSlots(const LayerCache& cache, int n_kv_heads, int lists) : n_lists(lists) {
@@ -72,8 +69,8 @@ class Eviction {
 
  private:
   /// StreamingLLM: the first `sinks` and the most recent tokens.
-  HostLists sinks_and_recent() const {
-    HostLists lists;
+  SlotLists sinks_and_recent() const {
+    SlotLists lists;
     for (const int h : full_heads_) {
       std::vector<int32_t> slots(static_cast<size_t>(plan_.keep));
       std::iota(slots.begin(), slots.begin() + plan_.sinks, 0);
@@ -102,11 +99,11 @@ class Eviction {
     apply(std::move(kept));
   }
 
-  void keep_lists(const HostLists& lists) {
+  void keep_lists(const SlotLists& lists) {
     const int n_lists = static_cast<int>(lists[0].size());
     if (n_lists == 1 || plan_.keep_history != 0) return apply(upload(lists, n_lists));
     // Query heads of a group share memory: what any of them keeps stays, and each goes by its own list of it.
-    HostLists unions, renumbered;
+    SlotLists unions, renumbered;
     for (const auto& own : lists) {
       std::vector<int32_t> all;
       for (const auto& list : own) all.insert(all.end(), list.begin(), list.end());
@@ -124,7 +121,7 @@ class Eviction {
     apply_index(upload(renumbered, n_lists));
   }
 
-  KeptSlots upload(const HostLists& lists, int n_lists) {
+  KeptSlots upload(const SlotLists& lists, int n_lists) {
     KeptSlots kept(cache_, s_.shape.n_kv_heads, n_lists);
     for (size_t i = 0; i < lists.size(); i++) {
       for (int l = 0; l < n_lists; l++) {

@@ -43,8 +43,7 @@ class AverageRotation {
 ExpectedQueries expected_queries(const Model& model, const rkv_plan& plan, const Evidence& evidence) {
   const auto d = static_cast<size_t>(model.config.head_dim), n_heads = static_cast<size_t>(model.config.n_heads);
   const double n = static_cast<double>(std::max(evidence.n_moments, 1));
-  std::vector<double> sums(n_heads * (d + d * d));
-  model.ops().download(sums.data(), evidence.moments, sizeof(double) * sums.size());
+  std::vector<double> sums = download_copy(model.ops(), evidence.moments, n_heads * (d + d * d));
   const AverageRotation rotation(model, evidence.n_tokens, plan.future);
   std::vector<float> means, covariances;
   for (size_t head = 0; head < n_heads; head++) {

@@ -47,8 +47,7 @@ void Observer::begin_layer(int layer) {
   if (state.moments != nullptr) {
     model.ops().copy(sums->as(), state.moments->as(), sums->bytes());
   } else {
-    const std::vector<double> zeros(sums->bytes() / sizeof(double), 0.0);
-    model.ops().upload(sums->as(), zeros.data(), sums->bytes());
+    clear(model.ops(), sums->as(), sums->bytes());
   }
   state.moments = std::move(sums);
 }

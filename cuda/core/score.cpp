@@ -122,9 +122,7 @@ void check_same_tokens(const Session& session, int layer, const std::vector<int>
   const LayerCache& cache = session.layers[static_cast<size_t>(layer)].cache;
   std::vector<int32_t> first;
   for (const int h : kv_heads) {
-    std::vector<int32_t> slots(static_cast<size_t>(cache.slots(h)));
-    for (size_t s = 0; s < slots.size(); s++) slots[s] = static_cast<int32_t>(s);
-    std::vector<int32_t> positions = session.positions_of(layer, h, slots);
+    std::vector<int32_t> positions = cache.positions(session.model.ops(), h);
     if (h == kv_heads[0])
       first = std::move(positions);
     else if (positions != first) {

@@ -7,9 +7,8 @@ namespace rkv {
 SlotSums::SlotSums(Ops& ops, std::vector<int> capacity) : capacity_(std::move(capacity)) {
   size_t total = 0;
   for (const int n : capacity_) first_.push_back(total), total += static_cast<size_t>(n);
-  const std::vector<float> zeros(std::max<size_t>(total, 1), 0.0f);
-  sums_ = Buffer(ops, sizeof(float) * zeros.size());
-  ops.upload(sums_.as(), zeros.data(), sums_.bytes());
+  sums_ = Buffer(ops, sizeof(float) * std::max<size_t>(total, 1));
+  clear(ops, sums_.as(), sums_.bytes());
 }
 
 void SlotSums::copy_from(Ops& ops, const SlotSums& from, std::span<const int> counts) {
@@ -20,8 +19,8 @@ void SlotSums::copy_from(Ops& ops, const SlotSums& from, std::span<const int> co
 }
 
 void SlotSums::take(Ops& ops, int h, const SlotSums& from, std::span<const int32_t> slots) {
-  std::vector<float> sums(static_cast<size_t>(from.capacity(h))), taken;
-  ops.download(sums.data(), from.head(h), sizeof(float) * sums.size());
+  const std::vector<float> sums = download_copy(ops, from.head(h), static_cast<size_t>(from.capacity(h)));
+  std::vector<float> taken;
   for (const int32_t slot : slots) taken.push_back(sums[slot]);
   ops.upload(head(h), taken.data(), sizeof(float) * taken.size());
 }

@@ -14,12 +14,6 @@ Buffer slots_up_to(Ops& ops, int n) {
   return upload_copy(ops, slots);
 }
 
-std::vector<float> download(Ops& ops, const Buffer& from, size_t first, size_t n) {
-  std::vector<float> host(n);
-  ops.download(host.data(), from.as<float>() + first, sizeof(float) * n);
-  return host;
-}
-
 }  // namespace
 
 bool SparsePrefill::applies(const Session& session, int layer, int n) {
@@ -44,8 +38,7 @@ SparsePrefill::SparsePrefill(const Session& session, int layer, int n)
       all_(slots_up_to(model_.ops(), before_ + n)),
       choices_(static_cast<size_t>(model_.config.n_heads)) {
   // Zeros shorten the mean query of their block, which changes no order.
-  const std::vector<float> zeros(row_floats() * static_cast<size_t>(padding_), 0.0f);
-  if (padding_ > 0) model_.ops().upload(q_.as(), zeros.data(), sizeof(float) * zeros.size());
+  clear(model_.ops(), q_.as(), sizeof(float) * row_floats() * static_cast<size_t>(padding_));
   model_.work.add(static_cast<int64_t>(q_.bytes() + all_.bytes()));
 }
 
@@ -74,8 +67,9 @@ void SparsePrefill::choose() {
   for (int head = 0; head < n_heads; head++) {
     if (pattern(head).kind != RKV_PATTERN_VERTICAL_SLASH) continue;
     const size_t first = static_cast<size_t>(head) * slots;
-    choices_[static_cast<size_t>(head)] = {pattern(head), download(model_.ops(), columns, first, slots),
-                                           download(model_.ops(), diagonals, first, slots)};
+    choices_[static_cast<size_t>(head)] = {pattern(head),
+                                           download_copy(model_.ops(), columns.as<float>() + first, slots),
+                                           download_copy(model_.ops(), diagonals.as<float>() + first, slots)};
   }
 }
 
@@ -95,7 +89,7 @@ SparsePrefill::BlockScores SparsePrefill::score_blocks(int begin, int end) const
   }
   model_.ops().block_scores(row(begin - before_), end - begin, begin, heads, model_.group(), model_.config.head_dim,
                             s_.shape.kv, score.as<float>());
-  out.score = download(model_.ops(), score, 0, n);
+  out.score = download_copy(model_.ops(), score.as<float>(), n);
   return out;
 }
 

@@ -53,15 +53,14 @@ void StepTracer::record_head(int layer, const HeadBatch& batch, const DecodeHead
     std::vector<int32_t> slots;
     if (head.select) {
       const size_t list = head.plan->rank == RKV_RANK_PER_HEAD ? g : 0;
-      int32_t count;
-      ops.download(&count, head.n_selected + list, sizeof count);
-      slots.resize(static_cast<size_t>(count));
-      ops.download(slots.data(), head.selected + list * head.plan->top_k, sizeof(int32_t) * slots.size());
+      const int32_t count = download_copy(ops, head.n_selected + list, 1)[0];
+      slots = download_copy(ops, head.selected + list * head.plan->top_k, static_cast<size_t>(count));
     } else {
-      slots.resize(static_cast<size_t>(head.cache.candidates() - head.first));
+      const auto count = static_cast<size_t>(head.cache.candidates() - head.first);
       if (head.cache.index != nullptr) {
-        ops.download(slots.data(), head.cache.index + head.first, sizeof(int32_t) * slots.size());
+        slots = download_copy(ops, head.cache.index + head.first, count);
       } else {
+        slots.resize(count);
         std::iota(slots.begin(), slots.end(), head.first);
       }
     }

@@ -18,25 +18,20 @@ std::vector<float> cached_keys(const Session& session, int layer, int kv_head) {
   const auto n = static_cast<size_t>(cache.n);
   std::vector<int32_t> all(n);
   std::iota(all.begin(), all.end(), 0);
-  const Buffer slots(ops, sizeof(int32_t) * n), positions(ops, sizeof(int32_t) * n);
+  const Buffer slots = upload_copy(ops, all), positions(ops, slots.bytes());
   const Buffer k(ops, n * shape.row_bytes()), v(ops, n * shape.row_bytes());
-  ops.upload(slots.as(), all.data(), slots.bytes());
   ops.gather(cache, slots.as<int32_t>(), cache.n, shape.head_dim, shape.kv, k.as(), v.as(), positions.as<int32_t>());
-  std::vector<float> keys(n * static_cast<size_t>(shape.head_dim));
-  if (shape.kv == RKV_F32) {
-    ops.download(keys.data(), k.as(), k.bytes());
-  } else {
-    std::vector<uint16_t> rows(keys.size());
-    ops.download(rows.data(), k.as(), k.bytes());
-    std::transform(rows.begin(), rows.end(), keys.begin(), bf16_to_f32);
-  }
+  const size_t floats = n * static_cast<size_t>(shape.head_dim);
+  if (shape.kv == RKV_F32) return download_copy(ops, k.as<float>(), floats);
+  const std::vector<uint16_t> rows = download_copy(ops, k.as<uint16_t>(), floats);
+  std::vector<float> keys(floats);
+  std::transform(rows.begin(), rows.end(), keys.begin(), bf16_to_f32);
   return keys;
 }
 
 std::vector<float> traced_query(const Session& session, const SharedBuffer& queries, size_t head) {
-  std::vector<float> q(static_cast<size_t>(session.shape.head_dim));
-  session.model.ops().download(q.data(), queries->as<float>() + head * q.size(), sizeof(float) * q.size());
-  return q;
+  const auto d = static_cast<size_t>(session.shape.head_dim);
+  return download_copy(session.model.ops(), queries->as<float>() + head * d, d);
 }
 
 }  // namespace
@@ -46,10 +41,10 @@ Candidates candidates_of(const Session& session, int layer, int head) {
   const int group = session.model.group(), kv_head = head / group;
   const HeadCache view = cache.head(kv_head, true, cache.n_lists() > 1 ? head % group : 0);
   Candidates found;
-  found.slots.resize(static_cast<size_t>(view.candidates()));
   if (view.index != nullptr) {
-    session.model.ops().download(found.slots.data(), view.index, sizeof(int32_t) * found.slots.size());
+    found.slots = download_copy(session.model.ops(), view.index, static_cast<size_t>(view.n_index));
   } else {
+    found.slots.resize(static_cast<size_t>(view.n));
     std::iota(found.slots.begin(), found.slots.end(), 0);
   }
   const std::vector<int32_t> all = cache.positions(session.model.ops(), kv_head);
