@@ -2,16 +2,8 @@ import assert from "node:assert/strict";
 import { attend } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { random, randomRows } from "../reference/random.ts";
-import {
-  attendListed,
-  attendPrefill,
-  BF16_LEVEL,
-  KV_TYPES,
-  largestError,
-  LEVELS,
-  type Listed,
-  TestCache,
-} from "../support/attention.ts";
+import { attendListed, attendPrefill, type Listed } from "../support/attention.ts";
+import { BF16_LEVEL, KV_TYPES, largestError, LEVELS, TestCache } from "../support/test_cache.ts";
 
 // As in attend_prefill: f32 sums, or queries and weights rounded to bf16.
 const tolerance = (level: number, kv: string) => level === BF16_LEVEL && kv === "bf16" ? 2e-2 : 2e-5;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { attend } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
-import { attendPrefill, BF16_LEVEL, KV_TYPES, largestError, LEVELS, TestCache } from "../support/attention.ts";
+import { attendPrefill } from "../support/attention.ts";
+import { BF16_LEVEL, KV_TYPES, largestError, LEVELS, TestCache } from "../support/test_cache.ts";
 
 // f32: scores of up to 256 products and sums of weights, values of size 1 to 5.
 const F32 = 2e-5;

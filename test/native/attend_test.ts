@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { DENSE, type Plan, RANK_MODES } from "../../lib/methods/plan.ts";
 import { attend } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
-import { decodeStep, KV_TYPES, largestError, LEVELS, TestCache } from "../support/attention.ts";
+import { decodeStep } from "../support/attention.ts";
+import { KV_TYPES, largestError, LEVELS, TestCache } from "../support/test_cache.ts";
 
 // Scores, weights and sums are f32 whatever the KV dtype; values are of size 1 to 5.
 const F32 = 2e-5;

@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { pageBounds } from "../reference/attention.ts";
 import { range } from "../reference/ops.ts";
-import {
-  buildBounds,
-  type CacheOptions,
-  emptyPlanes,
-  gather,
-  KV_TYPES,
-  LEVELS,
-  pagesOf,
-  TestCache,
-} from "../support/attention.ts";
+import { buildBounds, emptyPlanes, gather, pagesOf } from "../support/cache_ops.ts";
+import { type CacheOptions, KV_TYPES, LEVELS, TestCache } from "../support/test_cache.ts";
 
 function expected(cache: TestCache, head: number, pageSize: number) {
   return pageBounds((cache.index ?? range(0, cache.n)).map((slot) => cache.k[head]![slot]!), pageSize);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { keepBest as referenceKeepBest, pool as referencePool } from "../reference/attention.ts";
 import { range, ranked } from "../reference/ops.ts";
 import { random } from "../reference/random.ts";
-import { keepBest } from "../support/attention.ts";
+import { keepBest } from "../support/cache_ops.ts";
 
 /** f32 scores; with `levels` they take few values, so that ties are everywhere. */
 function scores(n: number, seed: number, levels = 0): Float32Array {

@@ -3,22 +3,18 @@ import { DENSE, type Plan } from "../../lib/methods/plan.ts";
 import { codeKeys, codeValues } from "../reference/kivi.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { random, randomRows } from "../reference/random.ts";
+import { attendPrefill, decodeStep } from "../support/attention.ts";
+import { buildBounds, emptyPlanes, gather, vote } from "../support/cache_ops.ts";
 import {
-  attendPrefill,
-  buildBounds,
   type CacheOptions,
   decode,
-  decodeStep,
-  emptyPlanes,
   encode,
-  gather,
   KV_TYPES,
   type KvType,
   LEVELS,
   rowsOf,
   TestCache,
-  vote,
-} from "../support/attention.ts";
+} from "../support/test_cache.ts";
 import { decodeRow, quantise } from "../support/steps.ts";
 
 const BITS = [2, 4, 8] as const;

@@ -4,7 +4,7 @@ import { range, type Row } from "../reference/ops.ts";
 import { blockElements, dequantize } from "../reference/quant.ts";
 import { randomRows } from "../reference/random.ts";
 import { blockScores, expectedScore, outputNorms, queryMoments } from "../reference/score.ts";
-import { type CacheOptions, KV_TYPES, largestError, LEVELS, type Machine, TestCache } from "../support/attention.ts";
+import { type CacheOptions, KV_TYPES, largestError, LEVELS, type Machine, TestCache } from "../support/test_cache.ts";
 import { randomWeights } from "../support/linear.ts";
 import { blockScoresOf, expectedScores, observeQueries, outputNormsOf } from "../support/score.ts";
 

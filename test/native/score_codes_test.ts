@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DENSE, type Plan } from "../../lib/methods/plan.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
-import { KV_TYPES, type KvType, LEVELS, type Machine, TestCache } from "../support/attention.ts";
+import { KV_TYPES, type KvType, LEVELS, type Machine, TestCache } from "../support/test_cache.ts";
 import { randomWeights } from "../support/linear.ts";
 import {
   blockScoresOf,

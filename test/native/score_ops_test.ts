@@ -3,7 +3,7 @@ import { DENSE, type Plan } from "../../lib/methods/plan.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
 import { keyDiff, keyNorm, lagScore, randomScore, valueWeight } from "../reference/score.ts";
-import { type CacheOptions, KV_TYPES, largestError, LEVELS, type Machine, TestCache } from "../support/attention.ts";
+import { type CacheOptions, KV_TYPES, largestError, LEVELS, type Machine, TestCache } from "../support/test_cache.ts";
 import { scoreKeys, sumValues, weighByValue } from "../support/score.ts";
 
 // Sums over at most 256 dims in f32, of values around 1.

@@ -3,7 +3,8 @@ import { DENSE, type Plan, RANK_MODES } from "../../lib/methods/plan.ts";
 import { selectionMass, selectTokens } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
-import { type CacheOptions, decodeStep, KV_TYPES, largestError, LEVELS, TestCache } from "../support/attention.ts";
+import { decodeStep } from "../support/attention.ts";
+import { type CacheOptions, KV_TYPES, largestError, LEVELS, TestCache } from "../support/test_cache.ts";
 
 const PAGES: Plan = { ...DENSE, select: "pages", pageSize: 3, queryDims: 40, topK: 20 };
 const EXACT: Plan = { ...DENSE, select: "exact", topK: 20 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { range } from "../reference/ops.ts";
 import { random } from "../reference/random.ts";
-import { KV_TYPES, type KvType, TestCache } from "../support/attention.ts";
+import { KV_TYPES, type KvType, TestCache } from "../support/test_cache.ts";
 import { type EvictOptions, evictStep, type Slots } from "../support/steps.ts";
 
 /** Scores from a few values, so that ties are everywhere. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
 import { agree, diagonals, votes } from "../reference/score.ts";
-import { KV_TYPES, largestError, LEVELS, TestCache } from "../support/attention.ts";
+import { KV_TYPES, largestError, LEVELS, TestCache } from "../support/test_cache.ts";
 import { VOTE_SUMS, type VoteSumOptions, voteSums } from "../support/score.ts";
 
 // Votes are sums of up to window * group weights between 0 and 1, in f32: relative to the largest of them.

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { vote as referenceVote } from "../reference/attention.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { randomRows } from "../reference/random.ts";
-import { keepBest, KV_TYPES, largestError, LEVELS, TestCache, vote } from "../support/attention.ts";
+import { keepBest, vote } from "../support/cache_ops.ts";
+import { KV_TYPES, largestError, LEVELS, TestCache } from "../support/test_cache.ts";
 
 // Votes are sums of up to window * group weights between 0 and 1, in f32: relative to the largest of them.
 const F32 = 1e-5;

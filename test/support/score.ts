@@ -3,17 +3,12 @@ import type { Plan } from "../../lib/methods/plan.ts";
 import { packPlans } from "../../lib/native/plan.ts";
 import { range, type Row } from "../reference/ops.ts";
 import { type DType, DTYPES } from "../../lib/model/types.ts";
-import { floats, type Machine, machine, rowsOf, type TestCache } from "./attention.ts";
+import { floats, type Machine, machine, ON_KEYS, ON_ROWS, rowsOf, type TestCache, WRAPPERS } from "./test_cache.ts";
 
-const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), {
+const lib = Deno.dlopen(WRAPPERS, {
   rkvt_vote_sums: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // positions
+      ...ON_KEYS,
       "buffer", // q
       "i32", //    window
       "i32", //    sliding_window
@@ -27,13 +22,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
   },
   rkvt_score_keys: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // v
-      "buffer", // positions
+      ...ON_ROWS,
       "buffer", // plan
       "i32", //    layer
       "i32", //    first_head
@@ -44,13 +33,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
   },
   rkvt_weigh_by_value: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // v
-      "buffer", // positions
+      ...ON_ROWS,
       "i32", //    n_scored
       "f32", //    epsilon
       "buffer", // score
@@ -63,12 +46,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
   },
   rkvt_expected_score: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // positions
+      ...ON_KEYS,
       "buffer", // mean
       "buffer", // covariance
       "i32", //    n_scored
@@ -80,13 +58,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
   },
   rkvt_output_norms: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // v
-      "buffer", // positions
+      ...ON_ROWS,
       "i32", //    dtype
       "i32", //    dim
       "buffer", // wo
@@ -97,12 +69,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
   },
   rkvt_block_scores: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // positions
+      ...ON_KEYS,
       "buffer", // q
       "i32", //    n
       "i32", //    first_slot
@@ -112,13 +79,7 @@ const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), 
   },
   rkvt_sum_values: {
     parameters: [
-      "i32", //    level
-      "i32", //    threads
-      "buffer", // shape
-      "buffer", // runs
-      "buffer", // k
-      "buffer", // v
-      "buffer", // positions
+      ...ON_ROWS,
       "buffer", // index
       "buffer", // sum
     ],
@@ -149,16 +110,11 @@ export interface VoteSums {
 /** @param q [heads][window][group] */
 export function voteSums(cache: TestCache, q: Row[][][], options: VoteSumOptions, on: Machine = {}): VoteSums {
   const { sum, scored = cache.n, slidingWindow = 0, before, diagonals = false } = options;
-  const { shape, runs, k, positions } = cache.parts();
   const lists = sum === "head" ? cache.group : 1;
   const score = before ? floats(before.flat()) : new Float32Array(cache.heads * lists * scored).fill(NaN);
   const distances = diagonals ? new Float32Array(cache.heads * cache.group * cache.n) : null;
   lib.rkvt_vote_sums(
-    ...machine(on),
-    shape,
-    runs,
-    k,
-    positions,
+    ...cache.keys(on),
     floats(q.flat(2)),
     q[0]!.length,
     slidingWindow,
@@ -185,26 +141,24 @@ export function scoreKeys(
   { scored = cache.n, layer = 0, firstHead = 0 }: { scored?: number; layer?: number; firstHead?: number } = {},
   on: Machine = {},
 ): Row[] {
-  const { shape, runs, k, v, positions } = cache.parts();
   const score = new Float32Array(cache.heads * scored);
   const packed = packPlans([plan]);
-  lib.rkvt_score_keys(...machine(on), shape, runs, k, v, positions, packed, layer, firstHead, scored, score);
+  lib.rkvt_score_keys(...cache.rows(on), packed, layer, firstHead, scored, score);
   return rowsOf(score, scored);
 }
 
 /** @param score [heads][scored] @returns the same shape */
 export function weighByValue(cache: TestCache, score: Row[], epsilon: number, on: Machine = {}): Row[] {
-  const { shape, runs, k, v, positions } = cache.parts();
   const scored = score[0]!.length, flat = floats(score);
-  lib.rkvt_weigh_by_value(...machine(on), shape, runs, k, v, positions, scored, epsilon, flat);
+  lib.rkvt_weigh_by_value(...cache.rows(on), scored, epsilon, flat);
   return rowsOf(flat, scored);
 }
 
 /** Sums of V over the candidates, [heads]. */
 export function sumValues(cache: TestCache, on: Machine = {}): Row[] {
-  const { shape, runs, k, v, positions, index } = cache.parts();
+  const { index } = cache.parts();
   const sum = new Float32Array(cache.heads * cache.d);
-  lib.rkvt_sum_values(...machine(on), shape, runs, k, v, positions, index, sum);
+  lib.rkvt_sum_values(...cache.rows(on), index, sum);
   return rowsOf(sum, cache.d);
 }
 
@@ -232,11 +186,10 @@ export function expectedScores(
   { first, max = false, scored = cache.n }: ExpectedOptions,
   on: Machine = {},
 ): Row[] {
-  const { shape, runs, k, positions } = cache.parts();
   const score = new Float32Array(cache.heads * scored);
   const means = floats(mean.flat()), covariances = covariance === null ? null : floats(covariance.flat());
   const flags = [scored, first, max ? 1 : 0] as const;
-  lib.rkvt_expected_score(...machine(on), shape, runs, k, positions, means, covariances, ...flags, score);
+  lib.rkvt_expected_score(...cache.keys(on), means, covariances, ...flags, score);
   return rowsOf(score, scored);
 }
 
@@ -247,18 +200,16 @@ export function outputNormsOf(
   scored = cache.n,
   on: Machine = {},
 ): Row[] {
-  const { shape, runs, k, v, positions } = cache.parts();
   const score = new Float32Array(cache.heads * scored);
   const dtype = DTYPES.indexOf(wo.dtype);
-  lib.rkvt_output_norms(...machine(on), shape, runs, k, v, positions, dtype, wo.dim, wo.bytes, scored, score);
+  lib.rkvt_output_norms(...cache.rows(on), dtype, wo.dim, wo.bytes, scored, score);
   return rowsOf(score, scored);
 }
 
 /** @param q [tokens][heads * group] of the slots from `firstSlot` on. @returns [heads * group][row blocks][key blocks] */
 export function blockScoresOf(cache: TestCache, q: Row[][], firstSlot: number, on: Machine = {}): Row[][] {
-  const { shape, runs, k, positions } = cache.parts();
   const rowBlocks = Math.ceil(q.length / 64), keyBlocks = Math.ceil((firstSlot + q.length) / 64);
   const score = new Float32Array(cache.heads * cache.group * rowBlocks * keyBlocks);
-  lib.rkvt_block_scores(...machine(on), shape, runs, k, positions, floats(q.flat()), q.length, firstSlot, score);
+  lib.rkvt_block_scores(...cache.keys(on), floats(q.flat()), q.length, firstSlot, score);
   return grouped(rowsOf(score, keyBlocks), rowBlocks);
 }

@@ -1,9 +1,19 @@
 /** The ops of the CPU backend that work behind attention, called one by one. */
 import type { Row } from "../reference/ops.ts";
 import { range } from "../reference/ops.ts";
-import { decode, encode, KV_CODES, type KvType, type Machine, machine, rowsOf, type TestCache } from "./attention.ts";
+import {
+  decode,
+  encode,
+  KV_CODES,
+  type KvType,
+  type Machine,
+  machine,
+  rowsOf,
+  type TestCache,
+  WRAPPERS,
+} from "./test_cache.ts";
 
-const lib = Deno.dlopen(new URL("../../build/librkv_test.so", import.meta.url), {
+const lib = Deno.dlopen(WRAPPERS, {
   rkvt_evict_step: {
     parameters: [
       "i32", //    threads
