@@ -48,6 +48,16 @@ export function repeated(text: string, previous: string[]): string[] {
   return [...previous, text];
 }
 
+export const promptOption = () => new Option("-p, --prompt <text>", "prompt; - reads stdin").conflicts("file");
+
+export const promptFileOption = (what = "file with the prompt") =>
+  new Option("-f, --file <path>", `${what}; - reads stdin`);
+
+export const systemOption = () => new Option("--system <text>", "system message in front of the prompt");
+
+export const rawOption = () =>
+  new Option("--raw", "run the prompt as it is, without the model's chat template").default(false);
+
 export const modelOption = () =>
   new Option("-m, --model <name>", "name of a pulled model, folder or GGUF file").default("smollm2");
 

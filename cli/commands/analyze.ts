@@ -19,10 +19,10 @@ import { Progress } from "../ui/progress.ts";
 
 export function declare(command: Command): void {
   command
-    .addOption(new Option("-p, --prompt <text>", "prompt; - reads stdin").conflicts("file"))
-    .option("-f, --file <path>", "file with the prompt; - reads stdin")
-    .option("--system <text>", "system message in front of the prompt")
-    .option("--raw", "run the prompt as it is, without the model's chat template", false)
+    .addOption(option.promptOption())
+    .addOption(option.promptFileOption())
+    .addOption(option.systemOption())
+    .addOption(option.rawOption())
     .option("--needle <text>", "part of the prompt that the answer depends on: say where its tokens are kept or lost")
     .addOption(option.modelOption())
     .addOption(recipe.methodsOption("rocketkv,hsa,snapkv,quest,sparq,streaming,oracle-group"))

@@ -18,10 +18,10 @@ import { Progress } from "../ui/progress.ts";
 
 export function declare(command: Command): void {
   command
-    .addOption(new Option("-p, --prompt <text>", "prompt; - reads stdin").conflicts("file"))
-    .option("-f, --file <path>", "file with the prompt, or with a text that prompts are cut out of; - reads stdin")
-    .option("--system <text>", "system message in front of the prompt")
-    .option("--raw", "run the prompt as it is, without the model's chat template", false)
+    .addOption(option.promptOption())
+    .addOption(option.promptFileOption("file with the prompt, or with a text that prompts are cut out of"))
+    .addOption(option.systemOption())
+    .addOption(option.rawOption())
     .addOption(
       new Option("--context <tokens>", "cut prompts of this length out of the text; without it the text is the prompt")
         .conflicts(["system", "raw"]).argParser(option.integer("--context", { min: 1 })),

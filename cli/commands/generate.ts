@@ -16,10 +16,10 @@ import { note, write, writeJson } from "../ui/output.ts";
 
 export function declare(command: Command): void {
   command
-    .addOption(new Option("-p, --prompt <text>", "prompt; - reads stdin").conflicts("file"))
-    .option("-f, --file <path>", "file with the prompt; - reads stdin")
-    .option("--system <text>", "system message in front of the prompt")
-    .option("--raw", "run the prompt as it is, without the model's chat template", false)
+    .addOption(option.promptOption())
+    .addOption(option.promptFileOption())
+    .addOption(option.systemOption())
+    .addOption(option.rawOption())
     .addOption(option.modelOption())
     .addOption(option.newTokensOption())
     .addOption(recipe.methodOption("rocketkv"))
