@@ -6,8 +6,8 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import { largest } from "../engine/logprobs.ts";
-import { type ArmGroup, type ArmsRequest, forkArms, FULL, groupArms, prefillGroup } from "../fidelity/arms.ts";
-import { TokenCount } from "../fidelity/token_count.ts";
+import { type ArmGroup, type ArmsRequest, forkArms, FULL, groupArms, prefillGroup } from "../engine/arms.ts";
+import { TokenCount } from "../engine/token_count.ts";
 import { NativeSession } from "../native/session.ts";
 import { type MethodReport, Tallies } from "./tallies.ts";
 

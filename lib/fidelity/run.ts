@@ -11,9 +11,18 @@ import { formatOf } from "../engine/kv_options.ts";
 import { largest } from "../engine/logprobs.ts";
 import { decodeTail } from "../methods/settings.ts";
 import { NativeSession } from "../native/session.ts";
-import { type Arm, type ArmGroup, type ArmsRequest, forkArms, FULL, groupArms, prefillGroup } from "./arms.ts";
+import {
+  type Arm,
+  type ArmGroup,
+  type ArmsRequest,
+  BATCH,
+  forkArms,
+  FULL,
+  groupArms,
+  prefillGroup,
+} from "../engine/arms.ts";
 import { compareLogits, type StepMeasure } from "./measures.ts";
-import { TokenCount } from "./token_count.ts";
+import { TokenCount } from "../engine/token_count.ts";
 
 /** `steps` are compared; the first one compares the logits at the prompt's end. */
 export interface FidelityRequest extends ArmsRequest {
@@ -52,8 +61,6 @@ interface Run {
   readonly count: TokenCount;
 }
 
-/** Sessions that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
-export const BATCH = 16;
 /** The second time, the full cache is computed in chunks of a size that is not the library's, and its end by steps. */
 const OTHER_CHUNK = 96, OTHER_TAIL = 32;
 

@@ -2,11 +2,11 @@
  * Methods on one prompt that are compared step by step. Those that prefill the same are forks of one session: the dense
  * prefill of the whole prompt, which the full cache needs as well, serves most of them.
  */
-import type { Engine } from "../engine/engine.ts";
-import { formatOf } from "../engine/kv_options.ts";
-import { prefilled as prefill } from "../engine/prefilled.ts";
-import { checkContext } from "../engine/prompt.ts";
-import { planFor, type Planned, type Recipe } from "../engine/recipe.ts";
+import type { Engine } from "./engine.ts";
+import { formatOf } from "./kv_options.ts";
+import { prefilled as prefill } from "./prefilled.ts";
+import { checkContext } from "./prompt.ts";
+import { planFor, type Planned, type Recipe } from "./recipe.ts";
 import { observationsFor } from "../methods/observe.ts";
 import { DENSE } from "../methods/plan.ts";
 import { decodeTail } from "../methods/settings.ts";
@@ -39,6 +39,9 @@ export interface ArmGroup {
   readonly session: SessionOptions;
   readonly arms: readonly Arm[];
 }
+
+/** Arms that decode together: enough to share the weights' reads, few enough for the activations to stay small. */
+export const BATCH = 16;
 
 /** The full cache as an arm. */
 export const FULL: Arm = { index: -1, planned: { plans: [DENSE], tokenBudget: 0 } };
