@@ -1,0 +1,43 @@
+/** Every benchmark with the module that opens its tasks; only the ones that run are loaded. */
+import { UsageError } from "../error.ts";
+import { nearest } from "../nearest.ts";
+import type { Task, TaskSpec } from "./task.ts";
+
+export interface Benchmark {
+  /** Task names without the benchmark's: empty when the benchmark is one task. */
+  readonly tasks: readonly string[];
+  /** @throws {UsageError} for options that it does not know or cannot use, {RunError} for files that are missing. */
+  readonly open: (spec: TaskSpec) => Promise<Task>;
+}
+
+/** Benchmarks by name. */
+export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {};
+
+/** @throws {UsageError} for an unknown task. */
+export async function openTask(spec: TaskSpec): Promise<Task> {
+  const [bench, task] = splitName(spec.name);
+  const { tasks, open } = await benchmarks[bench]!();
+  if (task === "" ? tasks.length > 0 : !tasks.includes(task)) {
+    const wanted = tasks.length > 0 ? tasks.map((one) => `${bench}/${one}`).join(", ") : bench;
+    throw new UsageError(`Cannot use task "${spec.name}": expected one of ${wanted}`);
+  }
+  return await open(spec);
+}
+
+/** `ruler/*` and `ruler` become all of a benchmark's tasks. @throws {UsageError} for an unknown benchmark. */
+export async function expandTasks(spec: TaskSpec): Promise<TaskSpec[]> {
+  const [bench, task] = splitName(spec.name);
+  const { tasks } = await benchmarks[bench]!();
+  if (tasks.length === 0 || (task !== "" && task !== "*")) return [spec];
+  return tasks.map((one) => ({ ...spec, name: `${bench}/${one}` }));
+}
+
+function splitName(name: string): [string, string] {
+  const [bench, ...rest] = name.split("/");
+  if (!Object.hasOwn(benchmarks, bench!)) {
+    const close = nearest(bench!, Object.keys(benchmarks));
+    const hint = close ? `did you mean "${close}"?` : `expected one of ${Object.keys(benchmarks).join(", ")}`;
+    throw new UsageError(`Cannot use task "${name}": ${hint}`);
+  }
+  return [bench!, rest.join("/")];
+}
