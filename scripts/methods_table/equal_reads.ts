@@ -4,8 +4,9 @@
  */
 import type { Recipe } from "../../lib/engine/recipe.ts";
 import type { NeedleRecord, TextRecord } from "./samples.ts";
+import { between, placeOn } from "../../lib/report/equal_bytes.ts";
 import { mean, standardError } from "../../lib/statistics.ts";
-import { criticalErrors } from "./statistics.ts";
+import { criticalErrors } from "../../lib/statistics/intervals.ts";
 
 /** RocketKV against one method by one measure. */
 export interface Duel {
@@ -64,7 +65,7 @@ export function equalReads(
     ({ recipe }) => recipe.method.name,
   );
   const compared = rivals.entries().map(([method, own]): EqualRead => {
-    const theirs = at(own.map(({ point }) => point).sort((a, b) => a.read - b.read), ours.read);
+    const theirs = at(own.map(({ point }) => point), ours.read);
     return {
       method,
       read: theirs.read,
@@ -87,16 +88,13 @@ function pointOf(i: number, texts: readonly TextRecord[], needles: readonly Need
 
 /** A curve at a place: between two points in proportion of the logarithms of reads and KL, outside of them the nearest. */
 function at(curve: readonly Point[], read: number): Point {
-  const after = curve.findIndex((point) => point.read >= read);
-  if (after === 0) return curve[0]!;
-  if (after < 0) return curve.at(-1)!;
-  const low = curve[after - 1]!, high = curve[after]!;
-  const share = Math.log(read / low.read) / Math.log(high.read / low.read);
-  const between = (a: number, b: number) => a + share * (b - a);
+  const place = placeOn(curve, read);
+  const { low, high, share } = place;
+  const logKl = (kl: number) => Math.log(kl + LEAST_KL);
   return {
-    read,
-    kl: low.kl.map((kl, i) => Math.exp(between(Math.log(kl + LEAST_KL), Math.log(high.kl[i]! + LEAST_KL)))),
-    keyLogprob: low.keyLogprob.map((value, i) => between(value, high.keyLogprob[i]!)),
+    read: place.read,
+    kl: low.kl.map((kl, i) => Math.exp(between(logKl(kl), logKl(high.kl[i]!), share))),
+    keyLogprob: low.keyLogprob.map((value, i) => between(value, high.keyLogprob[i]!, share)),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Recipe } from "../../lib/engine/recipe.ts";
 import { type FidelitySummary, summarise } from "../../lib/fidelity/summary.ts";
 import type { NeedleRecord, Spent, TextRecord } from "./samples.ts";
 import { mean, standardError } from "../../lib/statistics.ts";
-import { wilson } from "./statistics.ts";
+import { wilson } from "../../lib/statistics/intervals.ts";
 import { type TextName, TEXTS } from "./texts.ts";
 
 /** One method at one budget. */

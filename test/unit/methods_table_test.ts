@@ -8,7 +8,7 @@ import { markdown } from "../../scripts/methods_table/markdown.ts";
 import type { NeedleRecord, TextRecord } from "../../scripts/methods_table/samples.ts";
 import { parseCommand, recipesOf } from "../../scripts/methods_table/settings.ts";
 import { standardError } from "../../lib/statistics.ts";
-import { criticalErrors, wilson } from "../../scripts/methods_table/statistics.ts";
+import { criticalErrors, wilson } from "../../lib/statistics/intervals.ts";
 import { contextTables } from "../../scripts/methods_table/table.ts";
 
 const config = { nLayers: 2, nKvHeads: 2 };
