@@ -1,7 +1,8 @@
 /** Tables: aligned columns for people, Markdown for documents. Numbers stand at the right, words at the left. */
 import Table from "cli-table3";
+import { type Cell, isNumeric } from "../../lib/markdown.ts";
 
-export type Cell = string | number;
+export { type Cell, markdownTable } from "../../lib/markdown.ts";
 
 /** Columns two spaces apart under their headings, no lines around them. */
 export function textTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
@@ -13,14 +14,6 @@ export function textTable(head: readonly string[], rows: readonly (readonly Cell
   });
   table.push(...rows.map((row) => row.map(String)));
   return table.toString().replaceAll(/ +$/gm, "");
-}
-
-/** A Markdown table. */
-export function markdownTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]) =>
-    `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
-  const rule = head.map((_, column) => isNumeric(rows, column) ? "---:" : "---");
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 
 /** Names on the left, values on the right: for facts about one thing. */
@@ -46,10 +39,3 @@ const FRAME = [
   "right-mid",
   "middle",
 ];
-
-/** Whether a column holds figures, with a unit or an error or without: `12`, `1,234`, `3.4 GiB`, `2.1e-7 ± 3e-8`, `-`. */
-function isNumeric(rows: readonly (readonly Cell[])[], column: number): boolean {
-  return rows.every((row) => FIGURE.test(String(row[column] ?? "-")));
-}
-
-const FIGURE = /^(-|[-+]?[\d.,]+(e[-+]?\d+)?( ?[a-zA-Z%/]+| ± [\d.,]+(e[-+]?\d+)?)?)$/;
