@@ -39,6 +39,7 @@ $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 include cuda/gpu/build.mk
 include cuda/emu/build.mk
+include launcher/build.mk
 
 LIB_OBJECTS := $(if $(NVCC),$(CUDA_OBJECTS),$(OBJECTS))
 LIB_LINK    := $(if $(NVCC),$(NVCC) -shared $(NVCCLINK) -Xlinker --no-undefined,$(CXX) -shared -Wl$(comma)--no-undefined -pthread)
@@ -79,10 +80,6 @@ node_modules/.stamp: deno.json deno.lock .tools/deno.stamp
 
 .tools/clang-format.stamp: scripts/setup_clang_format.sh
 	@scripts/setup_clang_format.sh && touch $@
-
-$(BUILD)/rocketkv: scripts/launcher.sh
-	@mkdir -p $(@D)
-	install -m 755 $< $@
 
 .PHONY: model
 model: setup $(BUILD)/rocketkv

@@ -1,0 +1,87 @@
+/**
+ * What each command may do. Deno is started with these permissions and no others: the launcher (`launcher/`) has this
+ * table in it. A command that does more fails, and `describeFailure()` says with what.
+ *
+ * Every command may load the native library, read the environment variables of `ENVIRONMENT`, and read any file: models
+ * and texts lie anywhere, and a model folder may hold links to files elsewhere (the hub's own cache does), whose targets
+ * nobody knows before the folder is read.
+ */
+
+/** What a command needs beyond what every command may do. */
+export interface Needs {
+  /** What is written to; `anywhere` is for commands that learn the place while they run. */
+  readonly writes?: readonly Place[] | "anywhere";
+  /** `anywhere`, or the hosts that the values of `--endpoint` name. */
+  readonly connects?: "anywhere" | "endpoint";
+  /** Programs that are run, found on PATH. */
+  readonly runs?: readonly string[];
+  /** What is asked of the system, in the words of Deno's `--allow-sys`. */
+  readonly asks?: readonly SystemFact[];
+  /** Environment variables beyond those that every command may read. */
+  readonly reads?: readonly string[];
+  /** PNG charts: a native module makes them, and asks what machine this is. */
+  readonly charts?: true;
+}
+
+/**
+ * A file or folder that is written, and beside it the same name with `.tmp`, which a file has until it is whole.
+ * A folder is granted with all that is in it.
+ */
+export type Place =
+  /** The folder of pulled models. */
+  | "cache"
+  /** The value of an option, else `otherwise`: a path in the current folder. */
+  | { readonly option: `--${string}`; readonly otherwise?: string }
+  /** The value of an argument, counted from 0. */
+  | { readonly argument: number };
+
+export type SystemFact = "cpus" | "hostname" | "networkInterfaces" | "statfs" | "osRelease" | "systemMemoryInfo";
+
+/** Environment variables that every command may read. */
+export const ENVIRONMENT: readonly string[] = [
+  ...["ROCKETKV_HOME", "XDG_CACHE_HOME", "HOME"], // where models are
+  ...["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TERM"], // what the terminal can show
+];
+
+/** What charts need: `CHARTS` and the native module. */
+export const CHARTS: Needs = { asks: ["cpus", "hostname", "networkInterfaces"] };
+
+/** What is asked of a hub besides files. */
+const HUB = ["HF_ENDPOINT", "HF_TOKEN"];
+
+/** What runs a grid: a run folder, charts in it, an engine of its own or a server's. */
+const GRID: Needs = {
+  writes: [{ option: "--out", otherwise: "runs" }],
+  connects: "endpoint",
+  asks: ["hostname"], // every timing says where it was taken
+  charts: true,
+};
+
+const RUN_FOLDER: readonly Place[] = [{ argument: 0 }, { option: "--out" }];
+
+/** By name of the command. A command that needs nothing has an entry too. */
+export const permissions: Readonly<Record<string, Needs>> = {
+  generate: {},
+  chat: { writes: "anywhere" }, // a conversation is saved wherever the user says
+  inspect: {},
+  methods: {},
+  fidelity: {},
+  analyze: { writes: [{ option: "--out" }], charts: true },
+  bench: {},
+  pull: { writes: ["cache"], connects: "anywhere", runs: ["python3"], reads: HUB }, // hubs redirect to other hosts
+  doctor: { asks: ["statfs"] }, // free disk space
+  niah: GRID,
+  ruler: GRID,
+  longbench: GRID,
+  scbench: GRID,
+  sweep: { ...GRID, runs: ["sbatch", "squeue", "scancel", "sinfo"] },
+  status: { runs: ["squeue"] },
+  merge: { writes: RUN_FOLDER },
+  rescore: { writes: RUN_FOLDER },
+  report: { writes: RUN_FOLDER, charts: true },
+  compare: {},
+  data: { writes: ["cache", { option: "--out" }], connects: "anywhere", reads: HUB },
+  export: { writes: [{ option: "--out" }] },
+  completions: {},
+  man: {},
+};

@@ -1,0 +1,82 @@
+#include "permissions.h"
+
+#include "endpoint.h"
+#include "failure.h"
+
+namespace launcher {
+namespace {
+
+using std::string, std::string_view, std::vector;
+
+/// Deno takes lists apart at commas and knows no way to write one that is part of a path.
+void check_path(const string& path) {
+  if (path.find(',') != path.npos) {
+    throw Failure(kUsage, "Cannot write to \"" + path + "\": expected a path without commas");
+  }
+}
+
+void add_place(string_view path, string& list) {
+  if (path.empty()) return;  // the command itself says what is wrong with that
+  string place(path);
+  while (place.size() > 1 && place.back() == '/') place.pop_back();
+  check_path(place);
+  if (!list.empty()) list += ',';
+  list += place + ',' + place + ".tmp";
+}
+
+/// Everything that the command line says will be written to, as a list.
+string written_places(const Words& words, const string& cache) {
+  string list;
+  for (const Place& place : words.command->places) {
+    switch (place.kind) {
+      case Place::kCache:
+        add_place(cache, list);
+        break;
+      case Place::kArgument:
+        if (place.argument < words.arguments.size()) add_place(words.arguments[place.argument], list);
+        break;
+      case Place::kOption: {
+        const vector<string_view> values = words.values_of(place.option);
+        for (const string_view value : values) add_place(value, list);
+        if (values.empty()) add_place(place.otherwise, list);
+        break;
+      }
+    }
+  }
+  return list;
+}
+
+/// Hosts that the values of --endpoint name, as a list.
+string endpoint_hosts(const Words& words) {
+  string list;
+  for (const string_view value : words.values_of("--endpoint")) {
+    const string host = endpoint_host(value);
+    if (host.empty()) continue;  // the command itself says what is wrong with that
+    list += (list.empty() ? "" : ",") + host;
+  }
+  return list;
+}
+
+}  // namespace
+
+vector<string> permissions(const Words& words, const NativeCode& native, const string& cache) {
+  const Command& command = *words.command;
+  vector<string> flags = {"--allow-read", "--allow-ffi=" + native.library};
+  const auto allow = [&](const char* what, const string& list) {
+    if (!list.empty()) flags.push_back(string("--allow-") + what + "=" + list);
+  };
+  if (command.charts) flags.back() += ',' + native.charts;
+  allow("env", string(command.environment));
+  allow("sys", string(command.facts));
+  allow("run", string(command.programs));
+  if (command.writes_anywhere) {
+    flags.push_back("--allow-write");
+  } else {
+    allow("write", written_places(words, cache));
+  }
+  if (command.connects == Command::kAnywhere) flags.push_back("--allow-net");
+  if (command.connects == Command::kEndpoint) allow("net", endpoint_hosts(words));
+  return flags;
+}
+
+}  // namespace launcher

@@ -1,0 +1,89 @@
+/** Which permissions the launcher starts Deno with. */
+import assert from "node:assert/strict";
+import { commands } from "../../cli/commands.ts";
+import { permissions } from "../../cli/permissions.ts";
+import { echoCheckout } from "./checkout.ts";
+
+/** Permissions by name: what is granted, or true for all of it. */
+function granted(args: readonly string[], env: Record<string, string> = {}): Record<string, string | true> {
+  using checkout = echoCheckout();
+  const { code, lines, stderr } = checkout.run(args, env);
+  assert.equal(code, 0, stderr);
+  const flags = lines.slice(0, lines.indexOf(`${checkout.folder}/cli/main.ts`));
+  return Object.fromEntries(
+    flags.filter((flag) => flag.startsWith("--allow-")).map((flag) => {
+      const [, name, list] = flag.match(/^--allow-(\w+)(?:=(.*))?$/)!;
+      return [name!, list?.replaceAll(checkout.folder, "") ?? true];
+    }),
+  );
+}
+
+Deno.test("every command says what it needs", () => {
+  for (const { name } of commands) assert(permissions[name] !== undefined, `${name}: no entry in cli/permissions.ts`);
+});
+
+for (const name of ["generate", "inspect", "methods", "fidelity", "bench", "no-such-command"]) {
+  Deno.test(`${name} may read files, load the library and nothing else`, () => {
+    const { env, ...others } = granted([name, "--out", "x"]);
+    assert.deepEqual(others, { read: true, ffi: "/build/librocketkv.so" });
+    assert.equal(env, "ROCKETKV_HOME,XDG_CACHE_HOME,HOME,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE,TERM");
+  });
+}
+
+Deno.test("pull may connect, run python3 and write the models' folder", () => {
+  const { write, net, run, env } = granted(["pull", "smollm2"], { ROCKETKV_HOME: "/models" });
+  assert.deepEqual([write, net, run], ["/models,/models.tmp", true, "python3"]);
+  assert.match(env as string, /,HF_TOKEN$/);
+  const unset = { ROCKETKV_HOME: "", XDG_CACHE_HOME: "", HOME: "" };
+  assert.equal(granted(["pull"], { ...unset, HOME: "/h" }).write, "/h/.cache/rocketkv,/h/.cache/rocketkv.tmp");
+  assert.equal(granted(["pull"], { ...unset, XDG_CACHE_HOME: "/c" }).write, "/c/rocketkv,/c/rocketkv.tmp");
+  assert.equal(granted(["pull"], unset).write, undefined);
+});
+
+/** Ways to name a folder, and what may be written then. */
+const OUT: readonly (readonly [args: readonly string[], write: string | undefined])[] = [
+  [["--out", "charts"], "charts,charts.tmp"],
+  [["--out=charts"], "charts,charts.tmp"],
+  [["--out", "/a b/charts/"], "/a b/charts,/a b/charts.tmp"],
+  [["--out", "-x"], "-x,-x.tmp"],
+  [["--out=a=b"], "a=b,a=b.tmp"],
+  [["--out", "a", "--out", "b"], "a,a.tmp,b,b.tmp"],
+  [["-p", "--out", "charts"], undefined],
+  [["--json", "--out", "charts"], "charts,charts.tmp"],
+  [["--", "--out", "charts"], undefined],
+  [["--out="], undefined],
+  [["--out"], undefined],
+  [[], undefined],
+];
+for (const [args, write] of OUT) {
+  Deno.test(`analyze ${args.join(" ")} may write ${write ?? "nothing"}`, () => {
+    assert.equal(granted(["analyze", ...args]).write, write);
+  });
+}
+
+Deno.test("charts come with the native module that makes them", () => {
+  const { ffi, sys } = granted(["analyze"]);
+  assert.deepEqual([ffi, sys], [
+    "/build/librocketkv.so,/node_modules/.deno",
+    "cpus,hostname,networkInterfaces",
+  ]);
+});
+
+Deno.test("a path that Deno cannot be told is refused as a command line", () => {
+  using checkout = echoCheckout();
+  assert.deepEqual(checkout.run(["analyze", "--out", "a,b"]), {
+    code: 2,
+    lines: [""],
+    stderr: 'Cannot write to "a,b": expected a path without commas\n',
+  });
+});
+
+Deno.test("a checkout that is not set up says so", () => {
+  using checkout = echoCheckout();
+  Deno.removeSync(`${checkout.folder}/node_modules/.stamp`);
+  assert.deepEqual(checkout.run([]), {
+    code: 1,
+    lines: [""],
+    stderr: `Cannot start rocketkv: ${checkout.folder} is not set up: run make there\n`,
+  });
+});
