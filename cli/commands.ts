@@ -45,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/bench.ts"),
   },
   {
+    name: "export",
+    summary: "write the numbers of a plan as another engine's configuration",
+    load: () => import("./commands/export.ts"),
+  },
+  {
     name: "pull",
     summary: "download a model, or check the ones that are here",
     load: () => import("./commands/pull.ts"),

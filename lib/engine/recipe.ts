@@ -26,6 +26,9 @@ export interface Planned {
   readonly patterns?: readonly LayerPatterns[];
 }
 
+/** What of a model decides a plan. */
+export type PlanShape = Pick<ModelConfig, "headDim" | "nHeads" | "nKvHeads" | "nLayers">;
+
 /**
  * The plans of a recipe for one prompt.
  *
@@ -36,7 +39,7 @@ export interface Planned {
  */
 export function planFor(
   { method, budget, set, files = {} }: Recipe,
-  config: ModelConfig,
+  config: PlanShape,
   promptTokens: number,
   newTokens: number,
   format?: KvFormat,
