@@ -11,7 +11,9 @@ export interface Benchmark {
 }
 
 /** Benchmarks by name. */
-export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {};
+export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  niah: () => import("./niah/task.ts"),
+};
 
 /** @throws {UsageError} for an unknown task. */
 export async function openTask(spec: TaskSpec): Promise<Task> {

@@ -1,11 +1,13 @@
 /** Every metric by name. */
 import type { Scoring } from "../sample.ts";
 import { matchAll, matchPart } from "./contains.ts";
+import { niah } from "./niah.ts";
 import type { Metric, ScoreMode, Scores } from "./metric.ts";
 
 export const metrics = {
   match_all: matchAll,
   match_part: matchPart,
+  niah,
 } as const satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof metrics;

@@ -14,7 +14,7 @@ import { TokenCount } from "../../engine/token_count.ts";
 import { NativeSession, type SessionOptions } from "../../native/session.ts";
 import type { Tokenizer } from "../../text/types.ts";
 import type { NiahSample } from "./sample.ts";
-import { found, partial } from "./score.ts";
+import { found, partial } from "../metrics/niah.ts";
 
 export interface NiahRun {
   readonly sample: NiahSample;
@@ -36,7 +36,7 @@ export interface NiahResult {
   readonly tokenBudget: number;
   /** Greedy; the key alone where every token of it was the most likely one. */
   readonly answer: string;
-  /** The key is in the answer, and how much of it: see `score.ts`. */
+  /** The key is in the answer, and how much of it: see `metrics/niah.ts`. */
   readonly found: boolean;
   readonly partial: number;
   /** Log probability of every token of the key, behind the prompt and the key's own tokens in front of it. */
