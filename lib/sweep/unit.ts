@@ -3,6 +3,7 @@ import type { Recipe } from "../engine/recipe.ts";
 import type { SessionOptions } from "../native/session.ts";
 import type { SampleGroup, Task } from "../tasks/task.ts";
 import type { ScoreMode } from "../tasks/metrics/metric.ts";
+import type { Truncation } from "../tasks/truncate.ts";
 import type { Prediction, Timing } from "./prediction.ts";
 
 /**
@@ -12,9 +13,12 @@ import type { Prediction, Timing } from "./prediction.ts";
 export const MOMENTS = ["query-aware", "query-agnostic"] as const;
 export type Moment = typeof MOMENTS[number];
 
-/** What is done with prompts that are longer than the model was made for. */
-export const TRUNCATIONS = ["refuse", "middle", "left"] as const;
-export type Truncation = typeof TRUNCATIONS[number];
+export { type Truncation, TRUNCATIONS } from "../tasks/truncate.ts";
+
+/** How the prompts of a task become tokens: contexts that are cached by themselves are always tokens of their own. */
+export function tokeniseOf(task: Task, moment: Moment): "split" | "whole" {
+  return moment === "query-agnostic" || task.history === "requests" ? "split" : task.tokenise ?? "split";
+}
 
 /** A recipe, and the cell that its predictions belong to. */
 export interface UnitArm {

@@ -30,6 +30,8 @@ export interface Turn {
   readonly stop?: readonly string[];
   /** Text whose log probability behind the prompt is measured beside the answer: the key of a needle. @default none */
   readonly expected?: string;
+  /** What a golden history says that the answer was. @default the first reference */
+  readonly golden?: string;
   /** Where tasks mix: which one this is, such as `kv`. @default none */
   readonly subtask?: string;
 }
