@@ -42,7 +42,7 @@ int splits_for(int n) {
 }
 
 template <class Shape>
-__global__ void __launch_bounds__(kAttendThreads) attend_kernel(const AttendParams* params) {
+__global__ void __launch_bounds__(kAttendThreads, Shape::kLeastBlocks) attend_kernel(const AttendParams* params) {
   RKV_DYNAMIC_SHARED(shared);
   RKV_SHARED(bool, last, [1]);
   const AttendParams& p = *params;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cfloat>
+#include <type_traits>
 
 #include "gpu/kv_row.cuh"
 #include "gpu/reduce.cuh"
@@ -29,6 +30,10 @@ struct AttendShape {
   static constexpr int kStages = kTile == 4 ? 3 : kTile == 2 ? 6 : 8;
   static constexpr int kStagePieces = 2 * kTile * kPieces * kWarp;  // K, then V, of a warp
   static constexpr size_t kSharedBytes = sizeof(uint4) * kAttendWarps * kStages * kStagePieces;
+  /// For __launch_bounds__; 0 leaves the number of registers to ptxas. It spills a few bytes of some shapes to make
+  /// room for five blocks and more, where shared memory has room for four at most. Not of plain bf16, which stays as it
+  /// is; and more than two heads may need more registers than four blocks have.
+  static constexpr int kLeastBlocks = kHeads > 2 || std::is_same_v<Rows, KvRows<bf16, false>> ? 0 : 4;
   static_assert(kTile >= 1 && kScores <= kLanes);
   static_assert(sizeof(float) * kAttendWarps * kHeads * (kRow + 2) <= kSharedBytes, "results of warps replace rows");
 };

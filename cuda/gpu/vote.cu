@@ -135,15 +135,15 @@ __global__ void __launch_bounds__(kTileThreads, 3) add_up_votes_kernel(const Vot
     float* score = h.score + int64_t{list} * h.n_scored + own;
     if (writes) *score = h.add ? *score + vote : vote;
   };
-  if (h.sum == VoteSum::kGroup) {
-    put(0, add_up(p, head, {0, p.group}, key, slot, end, shared, column));
-    return;
-  }
+  // One call of add_up(), so that there is one copy of it: two spill on sm_80.
+  const int n_summed = h.sum == VoteSum::kGroup ? p.group : 1;
   float most = 0;  // weights are not negative
-  for (int query_head = 0; query_head < p.group; query_head++) {
-    const float vote = add_up(p, head, {query_head, 1}, key, slot, end, shared, column);
-    if (h.sum == VoteSum::kHead) put(query_head, vote);
-    most = fmaxf(most, vote);
+  for (int query_head = 0; query_head < p.group; query_head += n_summed) {
+    const float vote = add_up(p, head, {query_head, n_summed}, key, slot, end, shared, column);
+    if (h.sum == VoteSum::kMax)
+      most = fmaxf(most, vote);
+    else
+      put(query_head, vote);
   }
   if (h.sum == VoteSum::kMax) put(0, most);
 }
