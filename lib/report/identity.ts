@@ -1,0 +1,100 @@
+/** What a cell of a grid is in a report: an arm, on one setting, in one frame. */
+import { canonicalJson, type CellConfig } from "../sweep/cell.ts";
+import type { Json } from "../tasks/sample.ts";
+
+/** Cells that may stand in one table and one picture: whatever differs here makes scores incomparable. */
+export interface Frame {
+  readonly key: string;
+  readonly model: string;
+  /** The other fields, for people: `query-aware, native data, official scorer, bf16 cache`. */
+  readonly conditions: string;
+}
+
+/** A method at one budget, with its settings. */
+export interface Arm {
+  readonly key: string;
+  readonly method: string;
+  /** The method with what was set by hand: arms of one series are one curve over its budgets. */
+  readonly series: string;
+  readonly budget: string | null;
+  /** `rocketkv 256`, `snapkv 16x kernel=7`, `full`. */
+  readonly label: string;
+}
+
+export function frameOf(config: CellConfig): Frame {
+  const { model, modelId, endpoint, moment, dataMode, scorer, kvType, truncate } = config;
+  const conditions = [
+    moment,
+    `${dataMode} data`,
+    `${scorer} scorer`,
+    endpoint === null ? `${kvType} cache` : `served at ${endpoint}`,
+    ...(truncate === "refuse" ? [] : [`cut at the ${truncate}`]),
+  ].join(", ");
+  return { key: keyOf({ model, modelId, endpoint, moment, dataMode, scorer, kvType, truncate }), model, conditions };
+}
+
+export function armOf({ method, budget, set, methodFiles }: CellConfig): Arm {
+  const options = [
+    ...Object.entries(set).map(([name, value]) => `${name}=${value}`),
+    ...Object.entries(methodFiles).map(([kind, hash]) => `${kind} ${hash.slice(0, 6)}`),
+  ];
+  const series = [method, ...options].join(" ");
+  return {
+    key: keyOf({ method, budget, set, methodFiles }),
+    method,
+    series,
+    budget,
+    label: [method, ...(budget === null ? [] : [budget]), ...options].join(" "),
+  };
+}
+
+/** Whether this is the full cache, which all others are compared with. */
+export function isFull({ method }: { readonly method: string }): boolean {
+  return method === "full";
+}
+
+/** What arms share when they are run on the same samples: everything but themselves. */
+export function settingKey({ method: _m, budget: _b, set: _s, methodFiles: _f, ...rest }: CellConfig): string {
+  return keyOf(rest);
+}
+
+/** Task and length, over all seeds. */
+export function taskLengthKey({ task, length }: CellConfig): string {
+  return keyOf({ task, length });
+}
+
+/** `ruler` of `ruler/vt`. */
+export function benchmarkOf({ task }: CellConfig): string {
+  return task.name.split("/")[0]!;
+}
+
+/**
+ * Names of tasks, as short as tells them apart: their options are only there where a run has one name with several.
+ *
+ * @returns Label by the canonical JSON of the task.
+ */
+export function taskLabels(configs: readonly CellConfig[]): Map<string, string> {
+  const byName = Map.groupBy(configs, ({ task }) => task.name);
+  return new Map(configs.map(({ task }) => {
+    const others = new Set(byName.get(task.name)!.map((config) => keyOf(config.task.options)));
+    const options = Object.entries(task.options).map(([name, value]) => `${name}=${plain(value)}`).join(" ");
+    return [keyOf(task), others.size > 1 ? `${task.name} ${options}` : task.name];
+  }));
+}
+
+export function taskKey({ task }: CellConfig): string {
+  return keyOf(task);
+}
+
+/** Tokens or words of `4096` and `2048w`; NaN where files decide. */
+export function lengthCount(length: string | null): number {
+  return length === null ? NaN : parseInt(length, 10);
+}
+
+function plain(value: Json): string {
+  return typeof value === "string" ? value : canonicalJson(value);
+}
+
+function keyOf(value: object): string {
+  return canonicalJson(value as unknown as Json);
+}

@@ -1,0 +1,120 @@
+/** Scores of cells and arms with their intervals, and differences of arms on the same samples. Shares from 0 to 1. */
+import { averageResamples, type Cluster, percentileInterval, resampledMeans } from "../statistics/bootstrap.ts";
+import { clusteredWilson, type Interval } from "../statistics/intervals.ts";
+import { mcNemar, signFlip } from "../statistics/paired.ts";
+import { mean } from "../statistics.ts";
+import type { Observation, StudyCell } from "./study.ts";
+
+export interface Score {
+  /** Answers, and contexts that they share. */
+  readonly n: number;
+  readonly groups: number;
+  /** Mean over answers of one cell; plain mean over the cells of several. */
+  readonly value: number;
+  readonly interval: Interval;
+}
+
+/** One arm less another, on the samples that both have. */
+export interface Delta {
+  readonly n: number;
+  readonly value: number;
+  readonly interval: Interval;
+  /** Probability of a difference this large between arms that are as good. */
+  readonly p: number;
+  readonly test: "McNemar" | "sign flip";
+  readonly wins: number;
+  readonly ties: number;
+  readonly losses: number;
+}
+
+/** Answers of one cell that were compared. */
+export interface Difference {
+  readonly id: string;
+  readonly group: string;
+  readonly value: number;
+}
+
+/** Score of an arm over cells, which weigh alike. Null where one of them has no answer. */
+export function scoreOf(cells: readonly StudyCell[]): Score | null {
+  const strata = cells.map(clustersOf);
+  if (strata.length === 0 || strata.some((clusters) => clusters.length === 0)) return null;
+  const values = strata.map((clusters) => mean(clusters.flat()));
+  return {
+    n: strata.flat(2).length,
+    groups: strata.flat().length,
+    value: mean(values),
+    interval: strata.length === 1 && isBinary(strata[0]!)
+      ? clusteredWilson(strata[0]!)
+      : resampledInterval(strata, cells),
+  };
+}
+
+/** @param differences  [cells][answers]. Null where a cell has none. @param labels  Of the cells. */
+export function deltaOf(differences: readonly (readonly Difference[])[], labels: readonly string[]): Delta | null {
+  if (differences.length === 0 || differences.some((own) => own.length === 0)) return null;
+  const strata = differences.map((own) => clusters(own.map(({ group, value }) => [group, value])));
+  const all = differences.flat().map(({ value }) => value);
+  const wins = all.filter((value) => value > 0).length, losses = all.filter((value) => value < 0).length;
+  // Cells of one size weigh alike, so that their answers are those of one.
+  const independent = strata.every((own) => own.length === strata[0]!.length && own.every(({ length }) => length === 1));
+  const test = independent && all.every((value) => Number.isInteger(value)) ? "McNemar" : "sign flip";
+  return {
+    n: all.length,
+    value: mean(strata.map((own) => mean(own.flat()))),
+    interval: percentileInterval(averageResamples(strata.map((own, i) => resampledMeans(own, labels[i]!)))),
+    p: test === "McNemar" ? mcNemar(wins, losses) : signFlip(strata, labels.join()),
+    test,
+    wins,
+    ties: all.length - wins - losses,
+    losses,
+  };
+}
+
+/** `a` less `b` on what both answered, of prompts that are the same. */
+export function differences(a: StudyCell, b: StudyCell): Difference[] {
+  return [...a.observations.values()].flatMap((one) => {
+    const other = b.observations.get(one.id);
+    if (other === undefined || !sameSample(one, other, a.config.modelId === b.config.modelId)) return [];
+    return [{ id: one.id, group: one.prediction.group, value: one.score - other.score }];
+  });
+}
+
+/** A cell against the full cache on the same samples; null without one, and for the full cache itself. */
+export function deltaToFull(cells: readonly StudyCell[]): Delta | null {
+  if (cells.some((cell) => cell.full === null || cell.full === cell)) return null;
+  return deltaOf(cells.map((cell) => differences(cell, cell.full!)), cells.map((cell) => cell.setting));
+}
+
+/** Later turns may see answers of the arm's own, and other models cut text otherwise: references are the same all the same. */
+function sameSample(a: Observation, b: Observation, sameModel: boolean): boolean {
+  if (sameModel && a.prediction.turn === 0 && a.prediction.prompt !== b.prediction.prompt) return false;
+  return JSON.stringify(a.prediction.scoring.references) === JSON.stringify(b.prediction.scoring.references);
+}
+
+function clustersOf(cell: StudyCell): number[][] {
+  return clusters([...cell.observations.values()].map(({ prediction, score }) => [prediction.group, score]));
+}
+
+function clusters(values: readonly (readonly [group: string, value: number])[]): number[][] {
+  return [...Map.groupBy(values, ([group]) => group).values()].map((own) => own.map(([, value]) => value));
+}
+
+function isBinary(strata: readonly Cluster[]): boolean {
+  return strata.every((own) => own.every((value) => value === 0 || value === 1));
+}
+
+function resampledInterval(strata: readonly (readonly Cluster[])[], cells: readonly StudyCell[]): Interval {
+  // Where all answers agree, drawing them again shows nothing else: Wilson's interval of all knows how many they are.
+  const all = strata.flat(), first = all[0]![0];
+  if (isBinary(all) && all.every((own) => own.every((value) => value === first))) return clusteredWilson(all);
+  return percentileInterval(averageResamples(cells.map((cell, i) => resampledCell(cell, strata[i]!))));
+}
+
+/** A cell is part of several averages. */
+const resampled = new WeakMap<StudyCell, Float64Array>();
+
+function resampledCell(cell: StudyCell, own: readonly Cluster[]): Float64Array {
+  const known = resampled.get(cell) ?? resampledMeans(own, cell.setting);
+  resampled.set(cell, known);
+  return known;
+}
