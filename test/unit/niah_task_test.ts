@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { openTask } from "../../lib/tasks/catalog.ts";
 import { depthsFrom } from "../../lib/tasks/niah/depths.ts";
 import { hide } from "../../lib/tasks/niah/place.ts";
-import { promptTokens } from "../../lib/tasks/prompt_tokens.ts";
+import { promptTokens } from "../../lib/tasks/assemble.ts";
 import type { Json, Sample } from "../../lib/tasks/sample.ts";
 import type { ModelText } from "../../lib/text/types.ts";
 import { BYTES, CHAT_BYTES } from "../support/byte_text.ts";
@@ -49,7 +49,7 @@ Deno.test("a needle sample is the same everywhere, and does not depend on the on
       "\n",
       "Judge Marlow came to the chapel garden after the rain had stopped and left it in the second\n",
       "\n",
-      "What is the access code? The access code is",
+      "What is the access code?The access code is", // on a line of its own where there is no chat template
     ].join(""),
   );
   assert.equal(turn!.expected, ` ${keyOf(found)}`);

@@ -7,7 +7,7 @@
  */
 import { RunError } from "../../error.ts";
 import type { ModelText } from "../../text/types.ts";
-import { promptTokens } from "../prompt_tokens.ts";
+import { promptTokens } from "../assemble.ts";
 import { Dice } from "../dice.ts";
 import { mostWithin } from "../fill.ts";
 import { type Haystack, repeats } from "../haystack.ts";
@@ -87,11 +87,10 @@ function turnOf(text: ModelText, options: NiahOptions, { asked, decoys }: Secret
     : `access codes of ${joined(asked.map(({ name }) => name.split(" of ").at(-1)!))}`;
   const be = asked.length === 1 ? "is" : "are";
   const expected = ` ${joined(asked.map(({ key }) => key))}`;
-  const ownMessage = text.chat !== null && !options.raw;
   const there = options.arm === "needle";
   return {
     question: `\n\nWhat ${be} the ${names}?`,
-    answerPrefix: `${ownMessage ? "" : " "}The ${names} ${be}`,
+    answerPrefix: `${options.raw ? " " : ""}The ${names} ${be}`,
     maxNewTokens: options.newTokens ?? text.tokenizer.encode(expected, { bos: false }).length + ROOM,
     scoring: {
       metric: "niah",
@@ -111,7 +110,7 @@ const ROOM = 8;
  * @param keys   Of the samples to make.
  */
 function samplesWith(
-  { text, options, haystack, index }: NiahRequest,
+  { options, haystack, index }: NiahRequest,
   words: readonly string[],
   map: TokenMap,
   { asked, decoys }: Secrets,
@@ -143,7 +142,7 @@ function samplesWith(
       depth,
       context: begin + context,
       turns: [turn],
-      chat: options.raw || text.chat === null ? "raw" : "model",
+      chat: options.raw ? "raw" : "model",
       ...(options.arm === "needle" && { gold }),
       about: {
         haystack: haystack.name,

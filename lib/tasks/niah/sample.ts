@@ -1,5 +1,6 @@
 /** A needle sample with its tokens, for callers that run one prompt by themselves. */
 import type { ModelText } from "../../text/types.ts";
+import { assemble, type PromptTurn } from "../assemble.ts";
 import { PROSE } from "../haystack.ts";
 import { niahSamples } from "./generate.ts";
 
@@ -38,17 +39,12 @@ export function niahSample(text: ModelText, { length, depth, index, seed = 0, de
   } as const;
   const count = { unit: "tokens", count: length } as const;
   const [sample] = niahSamples({ text, options, haystack: PROSE, length: count, seed, index });
-  const { context, chat, turns: [turn] } = sample!;
-  const { question, answerPrefix, scoring: { references: [key] } } = turn!;
-  const content = context + question;
-  const prompt = (chat === "model" ? text.chat!.render([{ role: "user", content }]) : content) + answerPrefix;
-  return { key: key!, ...splitIds(text, prompt, key!) };
-}
-
-/** Tokens of the prompt and of the key behind it, as they are when both are read together. */
-function splitIds({ tokenizer }: ModelText, prompt: string, key: string): { promptIds: number[]; keyIds: number[] } {
-  const alone = tokenizer.encode(prompt), together = tokenizer.encode(`${prompt} ${key}`);
-  let split = 0;
-  while (split < alone.length && alone[split] === together[split]) split++;
-  return { promptIds: together.slice(0, split), keyIds: together.slice(split) };
+  const prompt = assemble(text, sample!, {
+    tokenise: "split",
+    history: "golden",
+    truncate: "refuse",
+    contextLength: Infinity,
+  });
+  const [{ tail, expected }] = prompt.turns as [PromptTurn];
+  return { key: sample!.turns[0]!.scoring.references[0]!, promptIds: [...prompt.head, ...tail], keyIds: expected };
 }
