@@ -45,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/bench.ts"),
   },
   {
+    name: "serve",
+    summary: "answer requests in the form of OpenAI's API",
+    load: () => import("./commands/serve.ts"),
+  },
+  {
     name: "export",
     summary: "write the numbers of a plan as another engine's configuration",
     load: () => import("./commands/export.ts"),

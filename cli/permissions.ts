@@ -11,8 +11,11 @@
 export interface Needs {
   /** What is written to; `anywhere` is for commands that learn the place while they run. */
   readonly writes?: readonly Place[] | "anywhere";
-  /** `anywhere`, or the hosts that the values of `--endpoint` name. */
-  readonly connects?: "anywhere" | "endpoint";
+  /**
+   * `anywhere`; `endpoint`: the hosts that the values of `--endpoint` name, with a key from the environment variables that
+   * those of `--api-key-env` name; `host`: what is served to, the value of `--host`.
+   */
+  readonly connects?: "anywhere" | "endpoint" | "host";
   /** Programs that are run, found on PATH. */
   readonly runs?: readonly string[];
   /** What is asked of the system, in the words of Deno's `--allow-sys`. */
@@ -53,6 +56,7 @@ const HUB = ["HF_ENDPOINT", "HF_TOKEN"];
 const GRID: Needs = {
   writes: [{ option: "--out", otherwise: "runs" }],
   connects: "endpoint",
+  reads: ["OPENAI_API_KEY"],
   asks: ["hostname"], // every timing says where it was taken
   charts: true,
 };
@@ -68,6 +72,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   fidelity: {},
   analyze: { writes: [{ option: "--out" }], charts: true },
   bench: {},
+  serve: { connects: "host" },
   pull: { writes: ["cache"], connects: "anywhere", runs: ["python3"], reads: HUB }, // hubs redirect to other hosts
   doctor: { asks: ["statfs"] }, // free disk space
   niah: GRID,

@@ -24,7 +24,7 @@ struct Place {
 };
 
 struct Command {
-  enum Connects { kNowhere, kEndpoint, kAnywhere };
+  enum Connects { kNowhere, kEndpoint, kHost, kAnywhere };
 
   std::string_view name;
   std::string_view environment;  // lists as Deno takes them: a,b

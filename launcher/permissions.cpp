@@ -1,5 +1,8 @@
 #include "permissions.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "endpoint.h"
 #include "failure.h"
 
@@ -46,6 +49,26 @@ string written_places(const Words& words, const string& cache) {
   return list;
 }
 
+/// Environment variables that the values of --api-key-env name, as a list that goes on.
+string key_variables(const Words& words) {
+  string list;
+  for (const string_view value : words.values_of("--api-key-env")) {
+    const bool is_name =
+        std::all_of(value.begin(), value.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+    if (!value.empty() && is_name) list += "," + string(value);
+  }
+  return list;
+}
+
+/// What --host names, any port of it: the same that the URL of an endpoint there would.
+string served_host(const Words& words) {
+  const vector<string_view> values = words.values_of("--host");
+  const string host(values.empty() ? "127.0.0.1" : values.back());
+  const bool bare_ipv6 = host.find(':') != host.npos;
+  const string named = endpoint_host("http://" + (bare_ipv6 ? "[" + host + "]" : host));
+  return named.substr(0, named.rfind(':'));
+}
+
 /// Hosts that the values of --endpoint name, as a list.
 string endpoint_hosts(const Words& words) {
   string list;
@@ -66,7 +89,8 @@ vector<string> permissions(const Words& words, const NativeCode& native, const s
     if (!list.empty()) flags.push_back(string("--allow-") + what + "=" + list);
   };
   if (command.charts) flags.back() += ',' + native.charts;
-  allow("env", string(command.environment));
+  const bool has_key = command.connects == Command::kEndpoint;
+  allow("env", string(command.environment) + (has_key ? key_variables(words) : ""));
   allow("sys", string(command.facts));
   allow("run", string(command.programs));
   if (command.writes_anywhere) {
@@ -75,6 +99,7 @@ vector<string> permissions(const Words& words, const NativeCode& native, const s
     allow("write", written_places(words, cache));
   }
   if (command.connects == Command::kAnywhere) flags.push_back("--allow-net");
+  if (command.connects == Command::kHost) allow("net", served_host(words));
   if (command.connects == Command::kEndpoint) allow("net", endpoint_hosts(words));
   return flags;
 }

@@ -32,6 +32,7 @@ string model_cache() {
 
 void start(const Installation& installation, const vector<string_view>& words) {
   vector<string> line = {installation.deno, "run", "--quiet", "--no-prompt", "--no-config", "--no-lock"};
+  line.push_back("--unstable-no-legacy-abort");  // a server hears of clients that leave, and of no others
   line.insert(line.end(), installation.flags.begin(), installation.flags.end());
   for (string& flag : permissions(read_words(words), installation.native, model_cache())) {
     line.push_back(std::move(flag));

@@ -19,7 +19,7 @@ export async function launcherTable(): Promise<string> {
   return lines.join("");
 }
 
-const CONNECTS = { anywhere: "kAnywhere", endpoint: "kEndpoint", nowhere: "kNowhere" } as const;
+const CONNECTS = { anywhere: "kAnywhere", endpoint: "kEndpoint", host: "kHost", nowhere: "kNowhere" } as const;
 
 function initialiser(name: string, needs: Needs, options: readonly Option[]): string {
   const { writes = [], connects = "nowhere", runs = [], asks = [], reads = [], charts = false } = needs;

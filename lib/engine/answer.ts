@@ -13,10 +13,22 @@ export interface AnswerOptions {
   readonly continues?: boolean;
   /** Text that became certain with a token. */
   readonly onText?: ((text: string) => void) | undefined;
+  /** Every token but one that ends the text, with the text that became certain with it. */
+  readonly onToken?: ((token: AnswerToken) => void) | undefined;
   /** Candidates to report for every token. @default 0 */
   readonly logprobs?: number;
   /** Stops between two tokens; what was generated so far is the answer. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A generated token. */
+export interface AnswerToken {
+  readonly id: number;
+  /** May be empty, when a character is spread over several tokens. */
+  readonly text: string;
+  /** With `logprobs`: its own log probability and the best candidates. */
+  readonly logprob?: number;
+  readonly top?: readonly TokenLogprob[];
 }
 
 export interface Answer {
@@ -33,7 +45,7 @@ export interface Answer {
 
 /** Generate from a session that is READY and has logits, token by token. */
 export async function answer(session: NativeSession, tokenizer: Tokenizer, options: AnswerOptions): Promise<Answer> {
-  const { sampler, newTokens, ignoreEos = false, onText, signal } = options;
+  const { sampler, newTokens, ignoreEos = false, onText, onToken, signal } = options;
   const count = options.logprobs ?? 0;
   const start = performance.now();
   const logits = count > 0 ? session.logits() : undefined;
@@ -52,9 +64,15 @@ export async function answer(session: NativeSession, tokenizer: Tokenizer, optio
   let finishReason: Answer["finishReason"] | undefined;
   while (true) {
     ids.push(id);
-    if (logits) logprobs.push({ id, logprob: logprobOf(logits, id), top: topLogprobs(logits, count) });
-    if (eos.has(id)) finishReason = "eos";
-    else emit(stream.push(id));
+    const scored = logits && { logprob: logprobOf(logits, id), top: topLogprobs(logits, count) };
+    if (scored) logprobs.push({ id, ...scored });
+    if (eos.has(id)) {
+      finishReason = "eos";
+    } else {
+      const part = stream.push(id);
+      onToken?.({ id, text: part, ...scored });
+      emit(part);
+    }
     if (finishReason === undefined && ids.length >= newTokens) finishReason = "length";
     if (finishReason === undefined && signal?.aborted) finishReason = "cancelled";
     if (finishReason !== undefined) break;

@@ -61,6 +61,20 @@ for (const [args, write] of OUT) {
   });
 }
 
+/** Ways to serve, and where that listens. */
+const HOSTS: readonly (readonly [args: readonly string[], net: string | undefined])[] = [
+  [[], "127.0.0.1"],
+  [["--host", "0.0.0.0", "--port", "80"], "0.0.0.0"],
+  [["--host=box.local"], "box.local"],
+  [["--host", "::1"], "[::1]"],
+  [["--host", "a,b"], undefined],
+];
+for (const [args, net] of HOSTS) {
+  Deno.test(`serve ${args.join(" ")} may listen on ${net ?? "nothing"}`, () => {
+    assert.equal(granted(["serve", ...args]).net, net);
+  });
+}
+
 Deno.test("charts come with the native module that makes them", () => {
   const { ffi, sys } = granted(["analyze"]);
   assert.deepEqual([ffi, sys], [
