@@ -6,22 +6,30 @@ export interface HeatCell {
   readonly panel: string;
   readonly x: number;
   readonly y: number;
-  /** From 0 to 1, or null where there is nothing to say. */
+  /** From 0 to 1 (differences: from -1), or null where there is nothing to say. */
   readonly value: number | null;
 }
 
 /** Pixels of a page, of a panel's longer side, and of the room that a panel's title and its neighbour ask for. */
 const PAGE_WIDTH = 900, PANEL = 420, TITLE_WIDTH = 120, GAP = 20;
 
-/** Small multiples of heat maps over two counted axes, all on one colour scale from 0 to 1. */
+/** From orange over near white to blue: told apart by colour-blind readers. */
+export const DIVERGING = ["#c2500a", "#f7f7f7", "#0a6aa8"] as const;
+
+/**
+ * Small multiples of heat maps over two counted axes, all on one colour scale from 0 to 1.
+ *
+ * @param words.signed  Values are differences: the scale goes from -1 to 1, and 0 is near white. @default false
+ */
 export function heatMaps(
   cells: readonly HeatCell[],
-  { title, x, y, value }: { title: string; x: string; y: string; value: string },
+  { title, x, y, value, signed = false }: { title: string; x: string; y: string; value: string; signed?: boolean },
 ): TopLevelSpec {
   const panels = [...new Set(cells.map((cell) => cell.panel))];
   const across = new Set(cells.map((cell) => cell.x)).size, down = new Set(cells.map((cell) => cell.y)).size;
-  const step = Math.max(6, Math.min(22, Math.floor(PANEL / Math.max(across, down))));
-  const columns = Math.max(1, Math.floor(PAGE_WIDTH / (Math.max(across * step, TITLE_WIDTH) + GAP)));
+  const step = Math.max(6, Math.min(across > 6 ? 22 : 36, Math.floor(PANEL / Math.max(across, down))));
+  const most = Math.max(1, Math.floor(PAGE_WIDTH / (Math.max(across * step, TITLE_WIDTH) + GAP)));
+  const columns = Math.ceil(panels.length / Math.ceil(panels.length / most)); // rows of one length, or nearly
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: { text: title, anchor: "start" },
@@ -39,7 +47,7 @@ export function heatMaps(
           field: "value",
           type: "quantitative",
           title: value,
-          scale: { domain: [0, 1], scheme: "viridis" },
+          scale: signed ? { domain: [-1, 0, 1], range: [...DIVERGING] } : { domain: [0, 1], scheme: "viridis" },
           legend: { gradientLength: 120 },
         },
       },

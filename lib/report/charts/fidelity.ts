@@ -1,0 +1,58 @@
+/** How far next-token distributions stray from the full cache's, against measured compression. */
+import type { Board } from "../boards.ts";
+import { meanScore } from "../cell_rows.ts";
+import type { Row } from "../csv.ts";
+import { isFull } from "../identity.ts";
+import { mean } from "../../statistics.ts";
+import { type Chart, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
+
+/** Null for tasks whose answers are scored by other things. */
+export function fidelityChart(board: Board): Chart | null {
+  const rows = board.arms.flatMap(({ arm, cells, ratio }): Row[] => {
+    const kl = cells.map((cell) => meanScore(cell, "kl")), top1 = cells.map((cell) => meanScore(cell, "top1"));
+    if (isFull(arm) || ratio === null || kl.includes(null) || top1.includes(null)) return [];
+    return [{
+      series: arm.series,
+      arm: arm.label,
+      ratio,
+      kl: Math.max(LEAST_KL, mean(kl as number[])),
+      top1: mean(top1 as number[]),
+    }];
+  });
+  if (rows.length === 0) return null;
+  const { color, shape, strokeDash } = seriesEncoding([...new Set(rows.map((row) => String(row["series"])))]);
+  const panel = (y: object) => ({
+    width: 300,
+    height: 250,
+    encoding: { x: { ...RATIO_AXIS, title: "compression, measured", field: "ratio" }, y, color },
+    layer: [{ mark: "line", encoding: { strokeDash } }, { mark: "point", encoding: { shape } }],
+  });
+  return {
+    name: "fidelity_by_compression",
+    title: "Distance from the full cache",
+    caption: "KL divergence of next-token distributions in nats, and how often both prefer the same token.",
+    spec: styled({
+      data: { values: rows },
+      hconcat: [
+        panel({
+          field: "kl",
+          type: "quantitative",
+          title: "mean KL, nats",
+          scale: { type: "log" },
+          axis: { format: "~g" },
+        }),
+        panel({
+          field: "top1",
+          type: "quantitative",
+          title: "same most likely token",
+          scale: { zero: false },
+          axis: { format: "%" },
+        }),
+      ],
+    }),
+    rows,
+  };
+}
+
+/** Keeps the logarithm finite, far below anything that is measured. */
+const LEAST_KL = 1e-9;

@@ -1,0 +1,60 @@
+/** Score against length, one small multiple per budget. */
+import { lengthsOf } from "../aggregates.ts";
+import { type Board, narrow } from "../boards.ts";
+import { points } from "../cell_rows.ts";
+import type { Row } from "../csv.ts";
+import { isFull, lengthCount } from "../identity.ts";
+import { scoreOf } from "../score.ts";
+import { seriesOf } from "./compression.ts";
+import { type Chart, lengthAxis, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
+
+/** Null with one length. */
+export function lengthChart(board: Board): Chart | null {
+  const lengths = lengthsOf(board.arms.flatMap(({ cells }) => cells)).filter((length) => length !== null);
+  if (lengths.length < 2) return null;
+  const budgets = [
+    ...new Set(board.arms.filter(({ arm }) => !isFull(arm)).map(({ arm }) => arm.budget ?? "no budget")),
+  ];
+  const rows = lengths.flatMap((length) =>
+    narrow(board, ({ config }) => config.length === length).arms.flatMap(({ arm, cells, complete }): Row[] => {
+      const score = scoreOf(cells);
+      if (score === null) return [];
+      const [ciLow, ciHigh] = score.interval.map(points);
+      return (isFull(arm) ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
+        budget,
+        series: arm.series,
+        arm: arm.label,
+        length: lengthCount(length),
+        score: points(score.value),
+        ciLow: ciLow!,
+        ciHigh: ciHigh!,
+        partial: !complete,
+      }));
+    })
+  );
+  const { color, shape, strokeDash } = seriesEncoding([...seriesOf(board), ...(board.full === null ? [] : ["full"])]);
+  const unit = lengths[0]!.endsWith("w") ? "words" : "tokens";
+  const x = { ...lengthAxis(lengths.map(lengthCount), `length, ${unit}`), field: "length" };
+  const y = { ...SCORE_AXIS, field: "score" };
+  return {
+    name: "score_by_length",
+    title: "Score against length",
+    caption: "Mean over tasks with 95 % intervals; one panel per budget as it was asked for.",
+    spec: styled({
+      data: { values: rows },
+      facet: { field: "budget", type: "nominal", sort: budgets, title: null },
+      columns: 3,
+      spec: {
+        width: 220,
+        height: 190,
+        encoding: { x, color },
+        layer: [
+          { mark: "rule", encoding: { y: { ...y, field: "ciLow" }, y2: { field: "ciHigh" } } },
+          { mark: "line", encoding: { y, strokeDash } },
+          { mark: "point", encoding: { y, shape } },
+        ],
+      },
+    }),
+    rows,
+  };
+}

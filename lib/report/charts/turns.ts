@@ -1,0 +1,53 @@
+/** How scores change from turn to turn on one context. */
+import type { Board } from "../boards.ts";
+import { points } from "../cell_rows.ts";
+import type { Row } from "../csv.ts";
+import { isFull } from "../identity.ts";
+import { mean } from "../../statistics.ts";
+import { seriesOf } from "./compression.ts";
+import { type Chart, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
+
+/** Null where every sample has one turn. */
+export function turnsChart(board: Board): Chart | null {
+  const budgets = [
+    ...new Set(board.arms.filter(({ arm }) => !isFull(arm)).map(({ arm }) => arm.budget ?? "no budget")),
+  ];
+  const rows = board.arms.flatMap(({ arm, cells }): Row[] => {
+    const answers = cells.flatMap(({ observations }) => [...observations.values()]);
+    const turns = Map.groupBy(answers, ({ prediction }) => prediction.turn);
+    return [...turns].toSorted(([a], [b]) => a - b).flatMap(([turn, own]) =>
+      (isFull(arm) ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
+        budget,
+        series: arm.series,
+        arm: arm.label,
+        turn: turn + 1,
+        n: own.length,
+        score: points(mean(own.map(({ score }) => score))),
+      }))
+    );
+  });
+  if (rows.every(({ turn }) => turn === 1)) return null;
+  const { color, shape, strokeDash } = seriesEncoding([...seriesOf(board), ...(board.full === null ? [] : ["full"])]);
+  const y = { ...SCORE_AXIS, field: "score" };
+  return {
+    name: "score_by_turn",
+    title: "Score by turn",
+    caption:
+      "Mean over the answers of each turn: a cache that was compressed for the first question may not serve the next.",
+    spec: styled({
+      data: { values: rows },
+      facet: { field: "budget", type: "nominal", sort: budgets, title: null },
+      columns: 3,
+      spec: {
+        width: 220,
+        height: 190,
+        encoding: {
+          x: { field: "turn", type: "quantitative", title: "turn", axis: { tickMinStep: 1, grid: false } },
+          color,
+        },
+        layer: [{ mark: "line", encoding: { y, strokeDash } }, { mark: "point", encoding: { y, shape } }],
+      },
+    }),
+    rows,
+  };
+}
