@@ -1,13 +1,36 @@
 /** Every metric by name. */
 import type { Scoring } from "../sample.ts";
+import { choice } from "./choice.ts";
 import { matchAll, matchPart } from "./contains.ts";
+import * as longbench from "./longbench.ts";
 import { niah } from "./niah.ts";
 import type { Metric, ScoreMode, Scores } from "./metric.ts";
+import { repoqa } from "./repoqa.ts";
+import * as scbench from "./scbench.ts";
 
 export const metrics = {
   match_all: matchAll,
   match_part: matchPart,
   niah,
+  qa_f1: longbench.qaF1,
+  qa_f1_zh: longbench.qaF1Chinese,
+  rouge_l: longbench.rouge,
+  rouge_l_zh: longbench.rougeChinese,
+  classification: longbench.classification,
+  retrieval: longbench.retrieval,
+  retrieval_zh: longbench.retrievalChinese,
+  count: longbench.count,
+  code_sim: longbench.codeSim,
+  contains: scbench.contains,
+  contains_all: scbench.containsAll,
+  contains_any: scbench.containsAny,
+  many_shot: scbench.manyShot,
+  characters_f1: scbench.charactersF1,
+  first_number: scbench.firstNumber,
+  passkey: scbench.passkey,
+  rouge_lsum: scbench.summary,
+  choice,
+  repoqa,
 } as const satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof metrics;
