@@ -61,6 +61,7 @@ export async function complete(
     allowLong,
     sampler: asked.sampler,
     continues: asked.continues,
+    ignoreEos: asked.ignoreEos,
     logprobs: asked.logprobs === null ? 0 : Math.max(1, asked.logprobs),
     signal: AbortSignal.any([signal, stopped.signal]),
     onToken: (token) => gathered.add(token),

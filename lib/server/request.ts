@@ -11,6 +11,8 @@ export interface AskedFor {
   readonly newTokens: number;
   readonly sampler: Sampler;
   readonly stop: readonly string[];
+  /** Go on after an end-of-text token; a field that OpenAI's own API does not have, but other servers do. */
+  readonly ignoreEos: boolean;
   /** Candidates besides the chosen token, or null when no log probabilities are wanted. */
   readonly logprobs: number | null;
   /** The answer goes on in the middle of a text. */
@@ -83,7 +85,10 @@ export function readChat(site: Site, body: Body): AskedFor {
   return checked(site, { ...shared, promptIds, newTokens, logprobs, continues: begun !== "", echo: "" });
 }
 
-function readShared({ id }: Site, body: Body): Pick<AskedFor, "sampler" | "stop" | "stream" | "streamUsage"> {
+function readShared(
+  { id }: Site,
+  body: Body,
+): Omit<AskedFor, "promptIds" | "newTokens" | "logprobs" | "continues" | "echo"> {
   const model = body["model"] ?? id;
   if (model !== id) {
     throw new ApiError(404, `Cannot use model ${JSON.stringify(model)}: expected ${id}`, "model", "model_not_found");
@@ -96,6 +101,7 @@ function readShared({ id }: Site, body: Body): Pick<AskedFor, "sampler" | "stop"
   return {
     sampler: { ...GREEDY, temperature, topP, seed: seed === undefined ? anySeed() : BigInt.asUintN(64, BigInt(seed)) },
     stop: stopsOf(body),
+    ignoreEos: switchOf(body, "ignore_eos"),
     stream: switchOf(body, "stream"),
     streamUsage: switchOf(options ?? {}, "include_usage"),
   };
