@@ -34,7 +34,7 @@ export interface ConversationState {
 }
 
 /** More tokens than a conversation will have: every method compresses them. */
-const LONG_HISTORY = 2 ** 24;
+export const LONG_HISTORY = 2 ** 24;
 
 const EMPTY: ConversationState = { messages: [], text: "", ids: [], cached: 0 };
 

@@ -34,7 +34,7 @@ export interface MemoryNeed {
 }
 
 /** Tokens that go through a layer at a time, as the library has it. */
-const DEFAULT_CHUNK = 512;
+export const DEFAULT_CHUNK = 512;
 
 /**
  * What a workload needs on a device.
