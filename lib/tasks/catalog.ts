@@ -13,6 +13,7 @@ export interface Benchmark {
 /** Benchmarks by name. */
 export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   niah: () => import("./niah/task.ts"),
+  ruler: () => import("./ruler/task.ts"),
 };
 
 /** @throws {UsageError} for an unknown task. */

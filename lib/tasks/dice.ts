@@ -36,6 +36,16 @@ export class Dice {
     return Array.from({ length: count }, () => left.splice(this.below(left.length), 1)[0]!);
   }
 
+  /** All of a list in any order. */
+  shuffled<T>(list: readonly T[]): T[] {
+    const all = [...list];
+    for (let i = 0; i < all.length - 1; i++) {
+      const j = i + this.below(all.length - i);
+      [all[i], all[j]] = [all[j]!, all[i]!];
+    }
+    return all;
+  }
+
   /** `n` digits, the first not zero. */
   digits(n: number): string {
     return Array.from({ length: n }, (_, i) => i === 0 ? 1 + this.below(9) : this.below(10)).join("");

@@ -24,10 +24,22 @@ export async function openHaystack(name: string): Promise<OpenHaystack> {
   return { haystack: textHaystack(name, text), id: `sha256:${hash.hex()}` };
 }
 
+/** The text itself, or what a JSON file has in its field `text`: RULER keeps its essays so. */
+function textOf(path: string, content: string): string {
+  if (!path.endsWith(".json")) return content;
+  try {
+    const { text } = JSON.parse(content);
+    if (typeof text === "string") return text;
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+  }
+  throw new RunError(`Cannot use ${path} as a haystack: expected JSON with a text in its field "text"`);
+}
+
 /** A file, or all texts of a folder with an empty line between them. */
 async function readTexts(path: string): Promise<string> {
   try {
-    if (!(await Deno.stat(path)).isDirectory) return await Deno.readTextFile(path);
+    if (!(await Deno.stat(path)).isDirectory) return textOf(path, await Deno.readTextFile(path));
     const names = (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
     const texts = names.filter((name) => name.endsWith(".txt")).toSorted();
     if (texts.length === 0) {
