@@ -20,8 +20,10 @@ export interface Workload {
   readonly plans: readonly LayerPlans[];
   /** The full cache stays beside each plan's, which works on a fork of it. @default false */
   readonly keepsPrompt?: boolean;
-  /** The forks are there at the same time. @default false */
-  readonly together?: boolean;
+  /** Forks that are there at the same time. @default 1 */
+  readonly together?: number;
+  /** Full caches of the prompt that are there at the same time, with `keepsPrompt`. @default 1 */
+  readonly prompts?: number;
 }
 
 /** Bytes that a workload needs on a device. */
@@ -77,7 +79,7 @@ export function checkMemory(source: ModelSource, workload: Workload, device: Dev
 }
 
 function cacheBytes(config: ModelConfig, workload: Workload): number {
-  const { promptTokens, newTokens, session, plans, keepsPrompt, together } = workload;
+  const { promptTokens, newTokens, session, plans, keepsPrompt, together = 1, prompts = 1 } = workload;
   const format = formatOf(session);
   const row = rowBytes(format, config.headDim);
   const withPositions = (row + 4) / row; // every slot has its position beside K and V
@@ -94,8 +96,8 @@ function cacheBytes(config: ModelConfig, workload: Workload): number {
     const shares = plans.every((plan) => plan.evict === "none" || plan.keepHistory);
     return (own.kvBytes - (shares ? cost(plans, 0).kvBytes : 0)) * withPositions + auxBytes(own);
   });
-  const most = together ? forks.reduce((a, b) => a + b, 0) : Math.max(...forks);
-  return cost([DENSE], 0).kvBytes * withPositions + most;
+  const most = forks.toSorted((a, b) => b - a).slice(0, together).reduce((a, b) => a + b, 0);
+  return prompts * cost([DENSE], 0).kvBytes * withPositions + most;
 }
 
 /** The residual stream of the whole prompt, its RoPE table, the activations of one chunk, the queries that vote. */

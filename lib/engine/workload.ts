@@ -2,6 +2,7 @@
 import { decodeTail } from "../methods/settings.ts";
 import type { ModelConfig } from "../model/types.ts";
 import type { SessionOptions } from "../native/session.ts";
+import { BATCH } from "./arms.ts";
 import type { BenchmarkRequest } from "./benchmark.ts";
 import { formatOf } from "./kv_options.ts";
 import type { Workload } from "./memory.ts";
@@ -31,10 +32,10 @@ export function benchmarkWorkload(
   config: ModelConfig,
   { contexts, recipes, steps, session }: Pick<BenchmarkRequest, "contexts" | "recipes" | "steps" | "session">,
 ): Workload {
-  return { ...forksWorkload(config, Math.max(...contexts), { recipes, steps, session }), together: false };
+  return { ...forksWorkload(config, Math.max(...contexts), { recipes, steps, session }), together: 1 };
 }
 
-/** One prompt, its full cache, and forks of it that decode together. */
+/** One prompt, its full cache, and forks of it that decode in batches. */
 export function forksWorkload(
   config: ModelConfig,
   promptTokens: number,
@@ -42,5 +43,24 @@ export function forksWorkload(
 ): Workload {
   const format = formatOf(session);
   const plans = recipes.map((recipe) => planFor(recipe, config, promptTokens, steps, format).plans);
-  return { promptTokens, newTokens: steps, plans, keepsPrompt: true, together: true, session };
+  return { promptTokens, newTokens: steps, plans, keepsPrompt: true, together: BATCH, session };
+}
+
+/**
+ * A unit of a sweep on its longest prompt. What samples share stays cached while an arm with a sparse prefill needs one of its
+ * own.
+ */
+export function unitWorkload(
+  config: ModelConfig,
+  { promptTokens, arms, newTokens, session }: {
+    promptTokens: number;
+    arms: readonly { readonly recipe: Recipe }[];
+    newTokens: number;
+    session: SessionOptions;
+  },
+): Workload {
+  const recipes = arms.map(({ recipe }) => recipe);
+  const sparse = recipes.some(({ method }) => method.patterns !== undefined);
+  const workload = forksWorkload(config, promptTokens, { recipes, steps: newTokens, session });
+  return { ...workload, prompts: sparse ? 2 : 1 };
 }

@@ -9,6 +9,7 @@ import { type Cost, costOf } from "../engine/cost.ts";
 import type { Engine } from "../engine/engine.ts";
 import { formatOf } from "../engine/kv_options.ts";
 import { largest } from "../engine/logprobs.ts";
+import type { Planned } from "../engine/recipe.ts";
 import { decodeTail } from "../methods/settings.ts";
 import { NativeSession } from "../native/session.ts";
 import {
@@ -29,6 +30,8 @@ export interface FidelityRequest extends ArmsRequest {
   /** Tokens that are fed instead of what the full cache prefers, at least one for each step. */
   readonly continuation?: readonly number[];
   readonly signal: AbortSignal;
+  /** Called with every method's cache before the first step, and the method's place among the recipes. */
+  readonly onCache?: (session: NativeSession, index: number, planned: Planned) => void;
   /** Counts tokens that went through the model. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -127,7 +130,7 @@ async function runArms(run: Run, base: NativeSession, group: ArmGroup, reference
 }
 
 async function runBatch(
-  { engine, request: { promptIds, signal }, count }: Run,
+  { engine, request: { promptIds, signal, onCache }, count }: Run,
   base: NativeSession,
   { prefilled, session }: ArmGroup,
   arms: readonly Arm[],
@@ -137,6 +140,7 @@ async function runBatch(
   const forks = await forkArms(base, arms, tail, signal);
   try {
     count.add(forks.length * tail.length);
+    forks.forEach((fork, i) => onCache?.(fork, arms[i]!.index, arms[i]!.planned));
     const measures: StepMeasure[][] = forks.map(() => []);
     for (const [step, token] of continuation.entries()) {
       signal.throwIfAborted();

@@ -116,8 +116,8 @@ class Lane {
   }
 }
 
-/** Where the first stop begins that is behind the first letter. */
-function stopAt(text: string, stop: readonly string[]): number | null {
+/** Where the first stop begins that is behind the first letter; null without one. */
+export function stopAt(text: string, stop: readonly string[]): number | null {
   const places = stop.map((one) => text.indexOf(one, 1)).filter((place) => place > 0);
   return places.length > 0 ? Math.min(...places) : null;
 }

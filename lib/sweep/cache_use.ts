@@ -1,5 +1,5 @@
 /** What an arm's cache holds and costs. */
-import { costOf } from "../engine/cost.ts";
+import type { Cost } from "../engine/cost.ts";
 import type { Engine } from "../engine/engine.ts";
 import { formatOf } from "../engine/kv_options.ts";
 import type { Planned } from "../engine/recipe.ts";
@@ -51,14 +51,14 @@ export function keptOf(
 }
 
 /**
- * What an answer's decode steps read, and what is stored behind it.
+ * What decode steps read, and what is stored behind them.
  *
- * @param lane          A fork that has made all steps of the answer and no others, at least one.
- * @param promptTokens  In front of the answer.
+ * @param cost          Of a session that has made all these steps and no others, at least one.
+ * @param promptTokens  In front of the steps.
  */
 export function cacheUse(
-  { config, model }: Engine,
-  lane: NativeSession,
+  { config }: Engine,
+  cost: Cost,
   { planned, kept, promptTokens, session }: {
     planned: Planned;
     kept: Kept;
@@ -67,7 +67,6 @@ export function cacheUse(
   },
 ): CacheUse {
   const format = formatOf(session);
-  const cost = costOf(lane.stats(), model.usage(), config, format);
   const place = { shape: config, promptTokens, newTokens: cost.steps, format: { ...format, bits: 0 } } as const;
   const full = planCost([DENSE], place);
   return {

@@ -18,7 +18,7 @@ export interface ThreadRecord {
   readonly engine: Engine;
   readonly unit: Unit;
   readonly sample: Sample;
-  readonly thread: Thread;
+  readonly thread: Pick<Thread, "firstTurn" | "prompt" | "turns">;
   readonly start: Pick<Start, "prefillMs" | "shareMs" | "prefilledTokens">;
   /** When the prefill began. */
   readonly startedAt: string;
@@ -41,6 +41,7 @@ function recordOf(record: ThreadRecord, arm: number, turn: number, result: TurnR
   const about = sample.turns[thread.firstTurn + turn]!;
   const promptIds = found?.promptIds ?? promptOf(thread, turn);
   const text = found?.answer.text ?? "";
+  const scoring = { ...about.scoring, ...(found?.details && { details: found.details }) };
   const prediction: Prediction = {
     sample: sample.key,
     turn: thread.firstTurn + turn,
@@ -54,8 +55,8 @@ function recordOf(record: ThreadRecord, arm: number, turn: number, result: TurnR
     ids: found?.answer.ids ?? [],
     finish: found?.answer.finish ?? "error",
     ...(typeof result === "string" && { error: result }),
-    scoring: about.scoring,
-    scores: found && scoreAnswer(text, about.scoring, unit.scorer),
+    scoring,
+    scores: found && scoreAnswer(text, scoring, unit.scorer),
     ...(found && about.expected !== undefined && { expectedLogprobs: found.answer.expectedLogprobs }),
     promptTail: promptTail(record.engine.text, promptIds),
     cache: found?.cache ?? null,
@@ -104,6 +105,6 @@ export function promptTail({ tokenizer }: ModelText, ids: readonly number[]): st
 }
 
 /** The prompt of a turn that was not reached, answers of its history left out. */
-function promptOf({ prompt, turns }: Thread, turn: number): readonly number[] {
+function promptOf({ prompt, turns }: ThreadRecord["thread"], turn: number): readonly number[] {
   return [...prompt.head, ...turns.slice(0, turn + 1).flatMap(({ tail }) => tail)];
 }

@@ -1,11 +1,13 @@
 /** Arms that start from one prefill, through all turns of their thread. */
 import { BATCH, forkArms } from "../engine/arms.ts";
+import { costOf } from "../engine/cost.ts";
 import type { Engine } from "../engine/engine.ts";
+import { formatOf } from "../engine/kv_options.ts";
 import type { TokenCount } from "../engine/token_count.ts";
 import { NativeSession } from "../native/session.ts";
 import type { SessionStats } from "../native/structs.ts";
 import type { PromptTurn } from "../tasks/assemble.ts";
-import type { Sample } from "../tasks/sample.ts";
+import type { Sample, Scoring } from "../tasks/sample.ts";
 import { answers, type AnswersRequest, type SessionAnswer } from "./answers.ts";
 import { type ArmState, feed, type FeedTimes, goOn, NO_TIME, takeTimes } from "./arm_state.ts";
 import { cacheUse, keptOf } from "./cache_use.ts";
@@ -31,6 +33,8 @@ export interface TurnResult {
   readonly answer: SessionAnswer;
   readonly cache: CacheUse;
   readonly times: TurnTimes;
+  /** What else was measured, for the score: see `Scoring`. */
+  readonly details?: NonNullable<Scoring["details"]>;
 }
 
 /** Milliseconds of one arm alone, without what was prefilled for the whole job; its share where arms decode together. */
@@ -114,7 +118,8 @@ async function converse(context: JobContext, base: NativeSession, arms: readonly
     for (const [i, state] of states.entries()) {
       const lane = lanes[i]!, answer = said[i]!, { planned, ids } = state;
       using step = answer.ids.length === 1 ? await firstStep(lane, answer.ids[0]!) : null;
-      const cache = cacheUse(engine, step ?? lane, {
+      const cost = costOf((step ?? lane).stats(), engine.model.usage(), engine.config, formatOf(unit.session));
+      const cache = cacheUse(engine, cost, {
         planned,
         kept: kept[i]!,
         promptTokens: ids.length,

@@ -10,6 +10,7 @@ import { TokenCount } from "../engine/token_count.ts";
 import type { ProgressListener } from "../native/progress.ts";
 import { prefills, prefillTokens } from "./prefills.ts";
 import { type ArmRecord, recordsOf } from "./record.ts";
+import { runFidelity } from "./run_fidelity.ts";
 import { armTokens, runJob } from "./run_job.ts";
 import { planUnit, type Thread, type UnitPlan } from "./thread.ts";
 import type { SampleResult, Unit } from "./unit.ts";
@@ -29,8 +30,9 @@ export interface UnitOptions {
 export async function* runUnit(
   engine: Engine,
   unit: Unit,
-  { signal, onProgress }: UnitOptions,
+  { signal, onProgress = () => {} }: UnitOptions,
 ): AsyncGenerator<SampleResult> {
+  if (unit.task.measures === "fidelity") return yield* runFidelity(engine, unit, { signal, onProgress });
   const plan = planUnit(engine, unit, await unit.group.make());
   const waiting = (thread: number) => !unit.done.has(plan.samples[plan.threads[thread]!.sample]!.key);
   const count = new TokenCount(totalTokens(plan, waiting), onProgress);

@@ -42,6 +42,8 @@ export interface Task {
   readonly dataMode: DataMode;
   /** False for tasks whose files decide how long prompts are. */
   readonly usesLength: boolean;
+  /** `fidelity`: how far an arm's next tokens are from the full cache's, instead of what it answers. @default "answers" */
+  readonly measures?: "answers" | "fidelity";
   /** How turns after the first see the ones before: see `lib/sweep/unit.ts`. @default "golden" */
   readonly history?: "golden" | "own" | "requests";
   /** How prompts become tokens; see `lib/tasks/assemble.ts`. @default "split" */

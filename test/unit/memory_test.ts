@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkMemory, cudaWeightBytes, memoryNeed, type Workload } from "../../lib/engine/memory.ts";
-import { benchmarkWorkload, chatWorkload, generateWorkload } from "../../lib/engine/workload.ts";
+import { benchmarkWorkload, chatWorkload, generateWorkload, unitWorkload } from "../../lib/engine/workload.ts";
 import { RunError } from "../../lib/error.ts";
 import { findMethod, methods } from "../../lib/methods/registry.ts";
 import type { ModelConfig, ModelSource, TensorRef } from "../../lib/model/types.ts";
@@ -134,3 +134,16 @@ for (const { name } of methods.filter(({ files }) => files === undefined)) {
     assert(memoryNeed(source(5), workload, "cuda").cacheBytes < GIB / 4);
   });
 }
+
+Deno.test("a unit needs its prompt, a batch of forks, and one more prompt where a prefill is sparse", () => {
+  const cache = (names: readonly string[]) => {
+    const arms = names.map((name) => ({ recipe: recipe(name) }));
+    const unit = unitWorkload(CONFIG, { promptTokens: 100_000, arms, newTokens: 128, session: {} });
+    return memoryNeed(source(5), unit, "cuda").cacheBytes;
+  };
+  const prompt = 100_000 * (128 + 1) * 1024, fork = cache(["full"]) - prompt;
+  assert.equal(fork, 128 * (128 + 1) * 1024); // what a fork keeps whole it shares
+  assert.equal(cache(["full", "full", "full"]), prompt + 3 * fork);
+  assert.equal(cache(Array(40).fill("full")), prompt + 16 * fork);
+  assert.equal(cache(["full", "minference"]), 2 * prompt + 2 * fork);
+});

@@ -3,6 +3,7 @@ import type { Scoring } from "../sample.ts";
 import { choice } from "./choice.ts";
 import { matchAll, matchPart } from "./contains.ts";
 import * as longbench from "./longbench.ts";
+import { fidelity } from "./fidelity.ts";
 import { niah } from "./niah.ts";
 import type { Metric, ScoreMode, Scores } from "./metric.ts";
 import { repoqa } from "./repoqa.ts";
@@ -12,6 +13,7 @@ export const metrics = {
   match_all: matchAll,
   match_part: matchPart,
   niah,
+  fidelity,
   qa_f1: longbench.qaF1,
   qa_f1_zh: longbench.qaF1Chinese,
   rouge_l: longbench.rouge,
