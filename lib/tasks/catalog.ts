@@ -13,6 +13,7 @@ export interface Benchmark {
 /** Benchmarks by name. */
 export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   niah: () => import("./niah/task.ts"),
+  fidelity: () => import("./fidelity.ts"),
   ruler: () => import("./ruler/task.ts"),
 };
 
