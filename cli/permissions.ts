@@ -24,6 +24,8 @@ export interface Needs {
   readonly reads?: readonly string[];
   /** PNG charts: a native module makes them, and asks what machine this is. */
   readonly charts?: true;
+  /** Words of Chinese texts: a native module finds them, and asks how it shall be loaded. */
+  readonly chinese?: true;
 }
 
 /**
@@ -46,8 +48,11 @@ export const ENVIRONMENT: readonly string[] = [
   ...["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TERM"], // what the terminal can show
 ];
 
-/** What charts need: `CHARTS` and the native module. */
+/** What the native modules need besides being loaded. */
 export const CHARTS: Needs = { asks: ["cpus", "hostname", "networkInterfaces"] };
+export const CHINESE: Needs = {
+  reads: ["FORCE_WASI", "WASI_FLAVOR", "NATIVE_LIBRARY_PATH", "ENFORCE_VERSION_CHECK"].map((name) => `NAPI_RS_${name}`),
+};
 
 /** What is asked of a hub besides files. */
 const HUB = ["HF_ENDPOINT", "HF_TOKEN"];
@@ -59,6 +64,7 @@ const GRID: Needs = {
   reads: ["OPENAI_API_KEY"],
   asks: ["hostname"], // every timing says where it was taken
   charts: true,
+  chinese: true,
 };
 
 const RUN_FOLDER: readonly Place[] = [{ argument: 0 }, { option: "--out" }];
@@ -73,7 +79,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   analyze: { writes: [{ option: "--out" }], charts: true },
   bench: {},
   serve: { connects: "host" },
-  pull: { writes: ["cache"], connects: "anywhere", runs: ["python3"], reads: HUB }, // hubs redirect to other hosts
+  pull: { writes: ["cache"], connects: "anywhere", runs: ["python3", "npm"], reads: HUB }, // hubs redirect to other hosts
   doctor: { asks: ["statfs"] }, // free disk space
   niah: GRID,
   ruler: GRID,
@@ -82,7 +88,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   sweep: { ...GRID, runs: ["sbatch", "squeue", "scancel", "sinfo"] },
   status: { runs: ["squeue"] },
   merge: { writes: RUN_FOLDER },
-  rescore: { writes: RUN_FOLDER },
+  rescore: { writes: RUN_FOLDER, chinese: true },
   report: { writes: RUN_FOLDER, charts: true },
   compare: {},
   data: { writes: ["cache", { option: "--out" }], connects: "anywhere", reads: HUB },
