@@ -20,11 +20,20 @@ export interface Duel {
   readonly delta: Delta;
 }
 
-/** Ours at each of its budgets against all other methods of the board. */
-export function duelsOf(board: Board, ours: BoardArm): Duel[] {
+/** One arm against all other methods of its board. */
+export function duelsOf(board: Board, ours: BoardArm): readonly Duel[] {
+  const known = duels.get(ours);
+  if (known !== undefined) return known;
   const others = board.arms.filter(({ arm }) => !isFull(arm) && arm.series !== ours.arm.series);
-  return [...Map.groupBy(others, ({ arm }) => arm.series)].flatMap(([series, arms]) => duel(ours, series, arms) ?? []);
+  const own = [...Map.groupBy(others, ({ arm }) => arm.series)].flatMap(([series, arms]) =>
+    duel(ours, series, arms) ?? []
+  );
+  duels.set(ours, own);
+  return own;
 }
+
+/** Verdicts and tables ask for the same ones. */
+const duels = new WeakMap<BoardArm, readonly Duel[]>();
 
 /** Null where bytes were not measured, or the other method lacks a setting of ours. */
 export function duel(ours: BoardArm, series: string, rivals: readonly BoardArm[]): Duel | null {

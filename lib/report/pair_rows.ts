@@ -1,13 +1,12 @@
 /** `pairs.csv`: RocketKV at each of its budgets against every other method at equal measured bytes. */
-import { type Board, type BoardArm, boardsOf } from "./boards.ts";
+import type { Board, BoardArm } from "./boards.ts";
 import { frameColumns, points } from "./cell_rows.ts";
 import type { Row } from "./csv.ts";
 import { type Duel, duelsOf } from "./duels.ts";
 import { isFull } from "./identity.ts";
-import type { Study } from "./study.ts";
 
-export function pairRows(study: Study): Row[] {
-  return boardsOf(study).flatMap((board) =>
+export function pairRows(boards: readonly Board[]): Row[] {
+  return boards.flatMap((board) =>
     protagonists(board).flatMap((arm) => duelsOf(board, arm).map((duel) => pairRow(board, duel)))
   );
 }

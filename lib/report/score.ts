@@ -56,7 +56,9 @@ export function deltaOf(differences: readonly (readonly Difference[])[], labels:
   const all = differences.flat().map(({ value }) => value);
   const wins = all.filter((value) => value > 0).length, losses = all.filter((value) => value < 0).length;
   // Cells of one size weigh alike, so that their answers are those of one.
-  const independent = strata.every((own) => own.length === strata[0]!.length && own.every(({ length }) => length === 1));
+  const independent = strata.every((own) =>
+    own.length === strata[0]!.length && own.every(({ length }) => length === 1)
+  );
   const test = independent && all.every((value) => Number.isInteger(value)) ? "McNemar" : "sign flip";
   return {
     n: all.length,
@@ -79,11 +81,21 @@ export function differences(a: StudyCell, b: StudyCell): Difference[] {
   });
 }
 
-/** A cell against the full cache on the same samples; null without one, and for the full cache itself. */
+/** Cells against the full cache on the same samples; null without one, and for the full cache itself. */
 export function deltaToFull(cells: readonly StudyCell[]): Delta | null {
-  if (cells.some((cell) => cell.full === null || cell.full === cell)) return null;
-  return deltaOf(cells.map((cell) => differences(cell, cell.full!)), cells.map((cell) => cell.setting));
+  if (cells.length === 0 || cells.some((cell) => cell.full === null || cell.full === cell)) return null;
+  const known = deltas.get(cells[0]!) ?? new Map<string, Delta | null>();
+  deltas.set(cells[0]!, known);
+  const key = cells.map(({ id }) => id).join();
+  if (!known.has(key)) {
+    const own = cells.map((cell) => differences(cell, cell.full!));
+    known.set(key, deltaOf(own, cells.map((cell) => cell.setting)));
+  }
+  return known.get(key)!;
 }
+
+/** By the first of the cells, and all their ids: tables, charts and verdicts ask for the same ones. */
+const deltas = new WeakMap<StudyCell, Map<string, Delta | null>>();
 
 /** Later turns may see answers of the arm's own, and other models cut text otherwise: references are the same all the same. */
 function sameSample(a: Observation, b: Observation, sameModel: boolean): boolean {
@@ -104,10 +116,10 @@ function isBinary(strata: readonly Cluster[]): boolean {
 }
 
 function resampledInterval(strata: readonly (readonly Cluster[])[], cells: readonly StudyCell[]): Interval {
-  // Where all answers agree, drawing them again shows nothing else: Wilson's interval of all knows how many they are.
-  const all = strata.flat(), first = all[0]![0];
-  if (isBinary(all) && all.every((own) => own.every((value) => value === first))) return clusteredWilson(all);
-  return percentileInterval(averageResamples(cells.map((cell, i) => resampledCell(cell, strata[i]!))));
+  const interval = percentileInterval(averageResamples(cells.map((cell, i) => resampledCell(cell, strata[i]!))));
+  // Where all contexts agree, drawing them again shows nothing else: Wilson's interval knows how many answers they are.
+  const all = strata.flat();
+  return interval[0] === interval[1] && isBinary(all) ? clusteredWilson(all) : interval;
 }
 
 /** A cell is part of several averages. */

@@ -52,11 +52,10 @@ export function meanRead(cells: readonly StudyCell[]): number | null {
     : mean(spends.map((spend) => spend!.readBytesPerStep));
 }
 
-/** Geometric mean over cells of their ratios; null where one of them is not known. */
+/** Geometric mean of the ratios of those cells where they are known; null where none is. */
 export function meanRatio(cells: readonly StudyCell[]): number | null {
-  const spends = cells.map(spendOf);
-  if (spends.length === 0 || spends.some((spend) => spend === null)) return null;
-  return Math.exp(mean(spends.map((spend) => Math.log(spend!.ratio))));
+  const spends = cells.map(spendOf).filter((spend) => spend !== null);
+  return spends.length === 0 ? null : Math.exp(mean(spends.map(({ ratio }) => Math.log(ratio))));
 }
 
 /** Milliseconds per answer by stage, and speed. */

@@ -2,6 +2,7 @@
 import type { CellConfig } from "../sweep/cell.ts";
 import type { CellResults, Manifest, Run } from "../sweep/manifest.ts";
 import type { Prediction, Timing } from "../sweep/prediction.ts";
+import { keyOf } from "../sweep/results.ts";
 import { type Arm, armOf, type Frame, frameOf, isFull, settingKey } from "./identity.ts";
 
 /** An answer that was scored. */
@@ -52,7 +53,7 @@ function unite(same: readonly CellResults[]): CellResults {
   if (same.length === 1) return same[0]!;
   const each = <T extends { sample: string; turn: number }>(
     of: (cell: CellResults) => readonly T[],
-  ) => [...new Map(same.flatMap(of).map((line) => [idOf(line), line])).values()];
+  ) => [...new Map(same.flatMap(of).map((line) => [keyOf(line), line])).values()];
   return {
     ...same[0]!,
     predictions: each(({ predictions }) => predictions),
@@ -64,12 +65,12 @@ function unite(same: readonly CellResults[]): CellResults {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function cellOf({ id, config, predictions, timings, expected }: CellResults): Writable<StudyCell> {
-  const times = new Map(timings.map((timing) => [idOf(timing), timing]));
+  const times = new Map(timings.map((timing) => [keyOf(timing), timing]));
   const scored = predictions.filter((prediction) => prediction.scores !== null).map((prediction): Observation => ({
-    id: idOf(prediction),
+    id: keyOf(prediction),
     score: prediction.scores!.score,
     prediction,
-    timing: times.get(idOf(prediction)) ?? null,
+    timing: times.get(keyOf(prediction)) ?? null,
   }));
   const there = new Set(predictions.map(({ sample }) => sample));
   return {
@@ -89,10 +90,6 @@ function cellOf({ id, config, predictions, timings, expected }: CellResults): Wr
 /** Whether all that was asked for is there, and scored. */
 export function isComplete({ missing, failures, expected }: StudyCell): boolean {
   return expected > 0 && missing === 0 && failures.length === 0;
-}
-
-export function idOf({ sample, turn }: { readonly sample: string; readonly turn: number }): string {
-  return `${sample}#${turn}`;
 }
 
 function sameButMoment(a: CellConfig, b: CellConfig): boolean {

@@ -1,15 +1,15 @@
 /** `summary.csv`: every average of every arm by its name. */
 import { aggregatesOf } from "./aggregates.ts";
-import { boardsOf } from "./boards.ts";
+import type { Board } from "./boards.ts";
 import { frameColumns, points } from "./cell_rows.ts";
 import type { Row } from "./csv.ts";
 import { deltaToFull, scoreOf } from "./score.ts";
 import { meanRatio, paceOf, spendOf } from "./spend.ts";
 import { mean } from "../statistics.ts";
-import type { Study, StudyCell } from "./study.ts";
+import type { StudyCell } from "./study.ts";
 
-export function summaryRows(study: Study): Row[] {
-  return boardsOf(study).flatMap((board) =>
+export function summaryRows(boards: readonly Board[]): Row[] {
+  return boards.flatMap((board) =>
     board.arms.flatMap((arm) =>
       aggregatesOf(board, arm).map(({ name, length, value, lacks, cells }) => {
         const score = cells === null ? null : scoreOf(cells), delta = cells === null ? null : deltaToFull(cells);

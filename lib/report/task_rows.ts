@@ -1,14 +1,14 @@
 /** `tasks.csv`: one row per arm and task, over lengths and seeds. */
-import { type Board, boardsOf, seedSpread } from "./boards.ts";
+import { type Board, seedSpread } from "./boards.ts";
 import { frameColumns, points } from "./cell_rows.ts";
 import type { Row } from "./csv.ts";
 import { taskKey, taskLabels } from "./identity.ts";
 import { deltaToFull, scoreOf } from "./score.ts";
 import { meanRatio } from "./spend.ts";
-import { isComplete, type Study, type StudyCell } from "./study.ts";
+import { isComplete, type StudyCell } from "./study.ts";
 
-export function taskRows(study: Study): Row[] {
-  return boardsOf(study).flatMap(boardRows);
+export function taskRows(boards: readonly Board[]): Row[] {
+  return boards.flatMap(boardRows);
 }
 
 function boardRows(board: Board): Row[] {

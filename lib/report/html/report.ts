@@ -1,0 +1,146 @@
+/** The page of a study, from the verdicts down to single samples. */
+import { formatCount, plural } from "../../format.ts";
+import type { Board } from "../boards.ts";
+import type { Chart } from "../charts/theme.ts";
+import type { Study } from "../study.ts";
+import { type Verdict, verdictOf } from "../verdicts.ts";
+import { isPartial, warningsOf } from "../warnings.ts";
+import { worstSamples } from "../worst.ts";
+import { configuration } from "./configuration.ts";
+import { PARTIAL } from "./fields.ts";
+import { type Html, markup } from "./html.ts";
+import { page } from "./page.ts";
+import { sampleCard } from "./samples.ts";
+import { inlineSvg } from "./svg.ts";
+import { aggregatesTable, armsTable, duelsTable, tasksTable } from "./tables.ts";
+
+/** A chart as it was drawn, with the address of its files without their endings, relative to the page. */
+export interface DrawnChart {
+  readonly chart: Chart;
+  readonly svg: string;
+  readonly href: string;
+}
+
+export interface Section {
+  readonly board: Board;
+  readonly charts: readonly DrawnChart[];
+}
+
+/** @param files  Addresses of tables, relative to the page. */
+export async function reportPage(
+  study: Study,
+  sections: readonly Section[],
+  files: readonly string[],
+): Promise<string> {
+  const title = `${[...new Set(study.cells.map(({ config }) => config.model))].join(", ")}: compressed KV caches`;
+  const verdicts = new Map(sections.map(({ board }) => [board, verdictOf(board)]));
+  const partial = isPartial(study) && PARTIAL;
+  return await page(
+    title,
+    markup`<header><h1>${title}${partial}</h1>
+${facts(study)}
+<nav class="screen" aria-label="Sections">${
+      sections.map(({ board }, i) => markup`<a href="#board-${i}">${nameOf(board, sections)}</a>`)
+    }<a href="#configuration">Configuration</a><a href="#files">Files</a></nav></header>
+<main>
+${sections.map(({ board }) => verdictCard(board, verdicts.get(board)!, sections))}
+${warnings(study)}
+${sections.map((section, i) => boardSection(section, i, verdicts.get(section.board)!, sections))}
+<h2 id="configuration">Configuration</h2>
+${configuration(study)}
+<h2 id="files">Files</h2>
+<p>${files.map((file, i) => [i > 0 && " · ", markup`<a href="${file}">${file}</a>`])}</p>
+</main>
+<footer>${notes()}</footer>`,
+  );
+}
+
+function facts({ cells, manifests }: Study): Html {
+  const distinct = (of: (cell: typeof cells[number]) => string | null) =>
+    [...new Set(cells.map(of))].filter((one) => one !== null).join(", ");
+  const answers = cells.reduce((sum, { observations }) => sum + observations.size, 0);
+  const rows: (readonly [string, string])[] = [
+    ["methods", distinct(({ arm }) => arm.series)],
+    ["budgets", distinct(({ arm }) => arm.budget)],
+    ["tasks", distinct(({ config }) => config.task.name)],
+    ["lengths", distinct(({ config }) => config.length)],
+    ["compressed", distinct(({ config }) => config.moment)],
+    ["answers", `${formatCount(answers)} in ${plural(cells.length, "cell")}`],
+    [
+      "run",
+      [...new Set(manifests.map(({ createdAt, rocketkv }) => `${createdAt.slice(0, 10)}, rocketkv ${rocketkv}`))].join(
+        "; ",
+      ),
+    ],
+  ];
+  return markup`<dl class="facts">${
+    rows.filter(([, value]) => value !== "").map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)
+  }</dl>`;
+}
+
+function verdictCard(board: Board, verdict: Verdict | null, sections: readonly Section[]): Html | null {
+  if (verdict === null) return null;
+  const { headline, rivals, arm } = verdict;
+  return markup`<section class="verdict ${headline.tone}"><p class="where">${nameOf(board, sections)}${
+    !arm.complete && PARTIAL
+  }</p><p>${headline.text}</p>${
+    rivals.length > 0 && markup`<ul>${rivals.map(({ tone, text }) => markup`<li class="${tone}">${text}</li>`)}</ul>`
+  }</section>`;
+}
+
+function warnings(study: Study): Html | null {
+  const all = warningsOf(study);
+  return all.length === 0
+    ? null
+    : markup`<ul class="warnings" aria-label="Warnings">${all.map((text) => markup`<li>${text}</li>`)}</ul>`;
+}
+
+function boardSection(
+  { board, charts }: Section,
+  i: number,
+  verdict: Verdict | null,
+  sections: readonly Section[],
+): Html {
+  const worst = worstSamples(board, verdict?.arm ?? null);
+  const duels = duelsTable(board), tasks = tasksTable(board), aggregates = aggregatesTable(board);
+  return markup`<section><h2 id="board-${i}">${nameOf(board, sections)}</h2>
+<p class="soft small">${board.frame.conditions}</p>
+${armsTable(board)}
+${charts.map((drawn, k) => figure(drawn, `c${i}-${k}`))}
+${
+    tasks &&
+    markup`<h3>Scores by task</h3><p class="soft small">Coloured where the paired difference from the full cache is no chance (p &lt; 0.05).</p>${tasks}`
+  }
+${aggregates && markup`<h3>Averages</h3>${aggregates}`}
+${
+    duels &&
+    markup`<h3>Other methods at equal bytes</h3><p class="soft small">The other method’s curve over its budgets, read off sample by sample where a decode step reads as many bytes.</p>${duels}`
+  }
+${
+    worst.length > 0 &&
+    markup`<h3>Worst samples</h3><p class="soft small">Right with the full cache, and lost by the arm.</p>${
+      worst.map(sampleCard)
+    }`
+  }</section>`;
+}
+
+function figure({ chart, svg, href }: DrawnChart, id: string): Html {
+  const links = ["svg", "png", "csv"].map((ending) =>
+    markup` <a class="screen" href="${href}.${ending}">${ending.toUpperCase()}</a>`
+  );
+  return markup`<figure><figcaption><b>${chart.title}</b>${chart.caption}${links}</figcaption>
+<div class="frame">${inlineSvg(svg, id, chart.title)}</div></figure>`;
+}
+
+/** The benchmark, with whatever tells it from the other boards. */
+function nameOf({ frame, benchmark }: Board, sections: readonly Section[]): string {
+  const frames = new Set(sections.map(({ board }) => board.frame.key));
+  return frames.size > 1 ? `${benchmark}, ${frame.model}, ${frame.conditions}` : benchmark;
+}
+
+function notes(): Html {
+  return markup`<p>Scores are in points: 100 is all right. Intervals cover 95 %: Wilson’s for right and wrong, otherwise the
+percentile bootstrap of 10,000 draws; samples that share a context are drawn together. Differences are paired, sample by sample;
+p is McNemar’s exact test where samples are independent and right or wrong, otherwise the sign-flip test. Compression is measured,
+scoring included, and not what was asked for. PARTIAL: some of what was asked for is missing, and averages are over the rest.</p>`;
+}

@@ -1,0 +1,117 @@
+/** What a reader has to know before believing a report. */
+import { formatCount, plural } from "../format.ts";
+import { placeOf } from "./aggregates.ts";
+import { isOutOfMemory } from "./cell_rows.ts";
+import { differences } from "./score.ts";
+import { isComplete, type Study, type StudyCell } from "./study.ts";
+
+/** Fewer answers than this say little about a few points. */
+const ENOUGH = 100;
+
+export function warningsOf({ cells, manifests }: Study): string[] {
+  return [
+    ...unfinished(cells),
+    ...outOfMemory(cells),
+    ...failed(cells),
+    ...withoutFull(cells),
+    ...small(cells),
+    ...mixed(cells),
+    ...cut(cells),
+    ...unpaired(cells),
+    ...versions(manifests.map(({ rocketkv }) => rocketkv)),
+  ];
+}
+
+export function isPartial({ cells }: Study): boolean {
+  return !cells.every(isComplete);
+}
+
+function unfinished(cells: readonly StudyCell[]): string[] {
+  const missing = cells.filter((cell) => cell.missing > 0),
+    samples = missing.reduce((sum, cell) => sum + cell.missing, 0);
+  return missing.length === 0 ? [] : [
+    `PARTIAL: ${plural(samples, "sample")} of ${plural(missing.length, "cell")} have no answer yet: ${
+      list(missing.map(nameOf))
+    }.`,
+  ];
+}
+
+function outOfMemory(cells: readonly StudyCell[]): string[] {
+  const own = cells.filter(({ failures }) => failures.some(isOutOfMemory));
+  return own.length === 0 ? [] : [`Out of memory, and counted as missing, never as wrong: ${list(own.map(nameOf))}.`];
+}
+
+function failed(cells: readonly StudyCell[]): string[] {
+  const errors = cells.flatMap(({ failures }) => failures.filter((one) => !isOutOfMemory(one)));
+  return errors.length === 0 ? [] : [
+    `${plural(errors.length, "answer")} failed otherwise, the first one with: ${
+      errors[0]!.error ?? "no reason given"
+    }.`,
+  ];
+}
+
+function withoutFull(cells: readonly StudyCell[]): string[] {
+  const own = cells.filter(({ full }) => full === null);
+  return own.length === 0 ? [] : [
+    `There is no full cache to compare ${plural(own.length, "cell")} with: ${list(own.map(nameOf))}.`,
+  ];
+}
+
+function small(cells: readonly StudyCell[]): string[] {
+  const sizes = cells.map(({ observations }) => observations.size).filter((size) => size > 0 && size < ENOUGH);
+  if (sizes.length === 0) return [];
+  const least = Math.min(...sizes), most = Math.max(...sizes);
+  return [
+    `${plural(sizes.length, "cell")} of ${formatCount(cells.length)} have fewer than ${ENOUGH} answers ` +
+    `(${least === most ? least : `${least} to ${most}`}): one answer is ${(100 / least).toFixed(1)} points` +
+    `${least === most ? "" : " in the smallest"}. Read intervals, not scores.`,
+  ];
+}
+
+function mixed(cells: readonly StudyCell[]): string[] {
+  const values = (
+    name: "moment" | "dataMode" | "scorer" | "model" | "kvType" | "truncate",
+  ) => [...new Set(cells.map(({ config }) => config[name]))];
+  const fields = (["moment", "dataMode", "scorer", "kvType", "truncate"] as const).filter((name) =>
+    values(name).length > 1
+  );
+  return fields.map((name) =>
+    `Results with ${values(name).join(" and ")} cannot be compared, and are in tables of their own.`
+  );
+}
+
+function cut(cells: readonly StudyCell[]): string[] {
+  const answers = cells.flatMap(({ observations }) => [...observations.values()]);
+  const own = answers.filter(({ prediction }) => prediction.truncatedTokens > 0);
+  return own.length === 0 ? [] : [
+    `${plural(own.length, "prompt")} of ${
+      formatCount(answers.length)
+    } were cut to fit the model; that makes tasks easier or impossible.`,
+  ];
+}
+
+function unpaired(cells: readonly StudyCell[]): string[] {
+  const own = cells.filter((cell) => {
+    if (cell.full === null || cell.full === cell) return false;
+    const both = [...cell.observations.keys()].filter((id) => cell.full!.observations.has(id)).length;
+    return differences(cell, cell.full).length < both;
+  });
+  return own.length === 0 ? [] : [
+    `Some prompts are not those of the full cache, and are left out of differences: ${list(own.map(nameOf))}.`,
+  ];
+}
+
+function versions(all: readonly string[]): string[] {
+  const own = [...new Set(all)];
+  return own.length < 2 ? [] : [`The runs were made by versions ${own.join(", ")} of the program.`];
+}
+
+function nameOf(cell: StudyCell): string {
+  return `${cell.arm.label} on ${placeOf(cell)}`;
+}
+
+/** The first few of many. */
+function list(names: readonly string[]): string {
+  const all = [...new Set(names)], shown = all.slice(0, 4).join(", ");
+  return all.length > 4 ? `${shown} and ${formatCount(all.length - 4)} more` : shown;
+}
