@@ -6,6 +6,8 @@ import type { Task, TaskSpec } from "./task.ts";
 export interface Benchmark {
   /** Task names without the benchmark's: empty when the benchmark is one task. */
   readonly tasks: readonly string[];
+  /** Those that the benchmark's name stands for. @default all */
+  readonly usual?: readonly string[];
   /** @throws {UsageError} for options that it does not know or cannot use, {RunError} for files that are missing. */
   readonly open: (spec: TaskSpec) => Promise<Task>;
 }
@@ -15,6 +17,9 @@ export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   niah: () => import("./niah/task.ts"),
   fidelity: () => import("./fidelity.ts"),
   ruler: () => import("./ruler/task.ts"),
+  longbench: () => import("./longbench/task.ts"),
+  scbench: () => import("./scbench/task.ts"),
+  file: () => import("./file/task.ts"),
 };
 
 /** @throws {UsageError} for an unknown task. */
@@ -28,12 +33,12 @@ export async function openTask(spec: TaskSpec): Promise<Task> {
   return await open(spec);
 }
 
-/** `ruler/*` and `ruler` become all of a benchmark's tasks. @throws {UsageError} for an unknown benchmark. */
+/** `ruler/*` and `ruler` become the benchmark's usual tasks. @throws {UsageError} for an unknown benchmark. */
 export async function expandTasks(spec: TaskSpec): Promise<TaskSpec[]> {
   const [bench, task] = splitName(spec.name);
-  const { tasks } = await benchmarks[bench]!();
+  const { tasks, usual = tasks } = await benchmarks[bench]!();
   if (tasks.length === 0 || (task !== "" && task !== "*")) return [spec];
-  return tasks.map((one) => ({ ...spec, name: `${bench}/${one}` }));
+  return usual.map((one) => ({ ...spec, name: `${bench}/${one}` }));
 }
 
 function splitName(name: string): [string, string] {

@@ -7,24 +7,20 @@ export class Row {
   readonly path: string;
   /** Where in the file: `line 3` or `row 3`, counted from 1. */
   readonly place: string;
-  readonly #values: Readonly<Record<string, unknown>>;
+  /** JSON data, unchecked. */
+  readonly values: Readonly<Record<string, unknown>>;
 
   /** @param value  What the file has there: must be an object. @throws {UsageError} when it is something else. */
   constructor(path: string, place: string, value: unknown) {
     if (!isObject(value)) refuseData(path, place, `must be an object: found ${show(value)}`);
     this.path = path;
     this.place = place;
-    this.#values = value;
-  }
-
-  /** Names of its fields, in the file's order. */
-  get names(): string[] {
-    return Object.keys(this.#values);
+    this.values = value;
   }
 
   /** Undefined when the field is missing or null. */
   value(name: string): unknown {
-    return this.#values[name] ?? undefined;
+    return this.values[name] ?? undefined;
   }
 
   has(name: string): boolean {
