@@ -20,7 +20,7 @@ SOURCES := $(filter-out $(KERNELS),$(wildcard cuda/api/*.cpp cuda/core/*.cpp cud
 OBJECTS := $(SOURCES:cuda/%.cpp=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:cuda/%.cpp=$(OBJ)/%.$(isa).o))
 
 .PHONY: all lib
-all: setup lib $(BUILD)/rocketkv
+all: setup lib $(BUILD)/rocketkv $(BUILD)/version.json
 
 lib: $(BUILD)/librocketkv.so
 
@@ -40,13 +40,15 @@ $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 include cuda/gpu/build.mk
 include cuda/emu/build.mk
 include launcher/build.mk
+include scripts/dist/build.mk
 
 LIB_OBJECTS := $(if $(NVCC),$(CUDA_OBJECTS),$(OBJECTS))
-LIB_LINK    := $(if $(NVCC),$(NVCC) -shared $(NVCCLINK) -Xlinker --no-undefined,$(CXX) -shared -Wl$(comma)--no-undefined -pthread)
-# Changes when the list of objects does, so that the library is linked anew with and without CUDA.
+# The C++ runtime is linked in: a machine without a compiler may lack it.
+LIB_LINK    := $(if $(NVCC),$(NVCC) -shared $(NVCCLINK) -Xlinker --no-undefined -Xcompiler -static-libstdc++,$(CXX) -shared -Wl$(comma)--no-undefined -static-libstdc++ -pthread)
+# Changes when the way to link does, so that the library is linked anew with and without CUDA.
 $(OBJ)/lib.list: FORCE
 	@mkdir -p $(@D)
-	@echo '$(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_OBJECTS)' > $@
+	@echo '$(LIB_LINK) $(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_LINK) $(LIB_OBJECTS)' > $@
 .PHONY: FORCE
 FORCE:
 

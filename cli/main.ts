@@ -1,9 +1,9 @@
 /** `rocketkv`: argv to command to exit code. The only place that ends the process. */
 import { Command, Help, type Option } from "@commander-js/extra-typings";
-import config from "../deno.json" with { type: "json" };
 import { commands } from "./commands.ts";
 import { describeFailure, EXIT } from "./failure.ts";
 import { note, write } from "./ui/output.ts";
+import { versionText } from "./version.ts";
 
 /** Run one command line. @returns The exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -26,7 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
 async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("rocketkv")
     .description("Long-context LLM inference with a compressed KV cache.")
-    .version(config.version, "-V, --version", "print the version")
+    .version(versionText(), "-V, --version", "print the version, and what it was built from and for")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .exitOverride()

@@ -1,10 +1,11 @@
 # The launchers: they find out what a command may do, and become Deno with these permissions.
 #
 #   build/rocketkv         starts the sources of this checkout
+#   dist/rocketkv-...      starts what is packed in it: scripts/dist/build.mk
 LAUNCHER          := $(BUILD)/launcher
 LAUNCHER_CXXFLAGS := -std=c++20 -O2 -Wall -Wextra $(WERROR) -Ilauncher -I$(LAUNCHER)
-# Static, so that it runs wherever the kernel does, and starts in a millisecond.
-LAUNCHER_LINK     := $(CXX) -static -s -Wl,--build-id=none
+# Needs nothing but the C library, as Deno does.
+LAUNCHER_LINK     := $(CXX) -static-libstdc++ -static-libgcc -s -Wl,--build-id=none
 LAUNCHER_COMMON   := $(addprefix $(LAUNCHER)/,command.o words.o endpoint.o permissions.o start.o)
 
 # What the table is made from is all that declares a command. It is only replaced by another one.

@@ -21,7 +21,7 @@ void start_checkout(const std::vector<std::string_view>& words) {
           .deno = deno,
           .deno_dir = root + "/.tools/deno_dir",
           .main = root + "/cli/main.ts",
-          .native = {.library = root + "/build/librocketkv.so", .charts = packages + "/.deno"},
+          .native = {.library = root + "/build/librocketkv.so", .modules = packages + "/.deno"},
           // Packages come straight from node_modules: looking at deno.json and deno.lock again would cost 20 ms a
           // start.
           .flags = {"--cached-only", "--node-modules-dir=manual"},

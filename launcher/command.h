@@ -31,7 +31,7 @@ struct Command {
   std::string_view programs;
   std::string_view facts;
   Connects connects = kNowhere;
-  bool charts = false;
+  bool modules = false;  // native ones, of packages
   bool writes_anywhere = false;
   std::vector<Place> places;
   std::vector<Option> options;

@@ -88,7 +88,7 @@ vector<string> permissions(const Words& words, const NativeCode& native, const s
   const auto allow = [&](const char* what, const string& list) {
     if (!list.empty()) flags.push_back(string("--allow-") + what + "=" + list);
   };
-  if (command.charts) flags.back() += ',' + native.charts;
+  if (command.modules) flags.back() += ',' + native.modules;
   const bool has_key = command.connects == Command::kEndpoint;
   allow("env", string(command.environment) + (has_key ? key_variables(words) : ""));
   allow("sys", string(command.facts));

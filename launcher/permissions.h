@@ -11,7 +11,7 @@ namespace launcher {
 /// Native code: files, or folders with all that is in them.
 struct NativeCode {
   std::string library;
-  std::string charts;
+  std::string modules;  // of packages: charts, words of Chinese texts
 };
 
 /// @param cache  Folder of pulled models, or empty when nothing says where it is.

@@ -4,7 +4,7 @@
  */
 import { Command, type Option } from "@commander-js/extra-typings";
 import { commands } from "../cli/commands.ts";
-import { CHARTS, ENVIRONMENT, type Needs, permissions, type Place } from "../cli/permissions.ts";
+import { CHARTS, CHINESE, ENVIRONMENT, type Needs, permissions, type Place } from "../cli/permissions.ts";
 
 /** The table's text: one initialiser of `launcher::Command` a line, the first of them for no command. */
 export async function launcherTable(): Promise<string> {
@@ -22,15 +22,17 @@ export async function launcherTable(): Promise<string> {
 const CONNECTS = { anywhere: "kAnywhere", endpoint: "kEndpoint", host: "kHost", nowhere: "kNowhere" } as const;
 
 function initialiser(name: string, needs: Needs, options: readonly Option[]): string {
-  const { writes = [], connects = "nowhere", runs = [], asks = [], reads = [], charts = false } = needs;
-  const facts = new Set([...asks, ...(charts ? CHARTS.asks ?? [] : [])]);
+  const { writes = [], connects = "nowhere", runs = [] } = needs;
+  const modules = [...(needs.charts ? [CHARTS] : []), ...(needs.chinese ? [CHINESE] : [])];
+  const facts = new Set([needs, ...modules].flatMap(({ asks = [] }) => asks));
+  const variables = new Set([...ENVIRONMENT, ...[needs, ...modules].flatMap(({ reads = [] }) => reads)]);
   const fields = {
     name: text(name),
-    environment: text([...ENVIRONMENT, ...reads].join(",")),
+    environment: text([...variables].join(",")),
     programs: text(runs.join(",")),
     facts: text([...facts].join(",")),
     connects: `Command::${CONNECTS[connects]}`,
-    charts: String(charts),
+    modules: String(modules.length > 0),
     writes_anywhere: String(writes === "anywhere"),
     places: braces(writes === "anywhere" ? [] : writes.map(placeInitialiser)),
     options: braces(options.filter(({ required, optional }) => required || optional).map(optionInitialiser)),

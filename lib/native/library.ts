@@ -1,4 +1,5 @@
 import { RunError } from "../error.ts";
+import { builtFile, isFile } from "../installation.ts";
 import { check } from "./error.ts";
 import { symbols } from "./ffi.ts";
 import { DEVICE_DESC, ERROR } from "./structs.ts";
@@ -102,18 +103,7 @@ export class Library {
   }
 }
 
-/** The library beside this code: in `build/` of a checkout, or in the folder of a packed program. */
+/** The library that was built with this code. */
 export function libraryPath(): string {
-  const places = ["../../build/librocketkv.so", "./librocketkv.so"].map((place) =>
-    decodeURIComponent(new URL(place, import.meta.url).pathname)
-  );
-  return places.find(isFile) ?? places[0]!;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return builtFile("librocketkv.so");
 }

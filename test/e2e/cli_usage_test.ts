@@ -48,9 +48,17 @@ for (const [args, code, line] of MISTAKES) {
   });
 }
 
-Deno.test("rocketkv --version prints the version of deno.json", async () => {
+Deno.test("rocketkv --version prints the version of deno.json, and what was built", async () => {
   const { version } = JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)));
-  assert.deepEqual(await rocketkv(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" });
+  const { code, stdout, stderr } = await rocketkv(["--version"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const [first, ...lines] = stdout.trimEnd().split("\n");
+  assert.equal(first, `rocketkv ${version}`);
+  const facts = Object.fromEntries(lines.map((line) => line.split(/ {2,}/)));
+  assert.match(facts.commit, /^[0-9a-f]{12}(-dirty)?$|^unknown$/);
+  assert.equal(facts.cpu, "avx2, avx512, avx512bf16");
+  assert.match(`${facts.backends}: ${facts.cuda}`, /^cpu: -$|^cpu, cuda: sm_80, sm_90, compute_90$/);
+  assert.equal(facts.deno, Deno.version.deno);
 });
 
 Deno.test("rocketkv without a command prints its help on stderr", async () => {
