@@ -24,7 +24,7 @@ interface Listed {
 }
 
 /** Beside the weights; the first two must be there. */
-const TEXT_FILES = [
+export const TEXT_FILES = [
   "config.json",
   "tokenizer.json",
   "tokenizer_config.json",
