@@ -105,9 +105,10 @@ int64_t LayerCache::aux_bytes() const {
   int64_t sum = 0;
   if (index_ != nullptr) sum += index_->bytes();
   if (bounds_ != nullptr) sum += bounds_->bytes();
-  if (attention_ != nullptr) sum += attention_->bytes();
   if (value_sum_ != nullptr) sum += static_cast<int64_t>(value_sum_->bytes());
   return sum;
 }
+
+int64_t LayerCache::attention_bytes() const { return attention_ != nullptr ? attention_->bytes() : 0; }
 
 }  // namespace rkv

@@ -96,7 +96,8 @@ class LayerCache {
 
   int64_t kv_bytes() const;      // reachable K and V
   int64_t own_kv_bytes() const;  // of blocks that no other cache shares
-  int64_t aux_bytes() const;     // bounds, index lists, sums
+  int64_t aux_bytes() const;     // bounds, index lists, sums of values
+  int64_t attention_bytes() const;
 
  private:
   struct Segment {

@@ -99,7 +99,11 @@ int64_t Session::kv_bytes() const {
 
 int64_t Session::aux_bytes() const {
   int64_t sum = 0;
-  for (const LayerState& layer : layers) sum += layer.cache.aux_bytes();
+  for (int l = 0; l < model.config.n_layers; l++) {
+    const LayerCache& cache = layers[static_cast<size_t>(l)].cache;
+    // Sums that steps do not use are what the prefill observed, for the plans of others.
+    sum += cache.aux_bytes() + (steps_need_attention(plan(l)) ? cache.attention_bytes() : 0);
+  }
   return sum;
 }
 
@@ -111,8 +115,10 @@ void Session::fill_stats(rkv_session_stats* out) const {
   out->n_tokens = n_tokens();
   out->kv_bytes = kv_bytes();
   out->aux_bytes = aux_bytes();
-  for (const LayerState& layer : layers) {
+  for (int l = 0; l < model.config.n_layers; l++) {
+    const LayerState& layer = layers[static_cast<size_t>(l)];
     out->kv_own_bytes += layer.cache.own_kv_bytes();
+    if (!steps_need_attention(plan(l))) out->query_bytes += layer.cache.attention_bytes();
     for (const SharedBuffer& kept : {layer.queries, layer.moments}) {
       if (kept != nullptr) out->query_bytes += static_cast<int64_t>(kept->bytes());
     }

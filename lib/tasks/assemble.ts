@@ -22,7 +22,7 @@ export interface PromptTurn {
   readonly tail: readonly number[];
   /** Tokens of the turn's expected text behind its prompt; empty without one. */
   readonly expected: readonly number[];
-  /** Most tokens that follow the prompt. */
+  /** Most tokens of the answer. */
   readonly newTokens: number;
 }
 
@@ -62,7 +62,7 @@ export function assemble(text: ModelText, sample: Sample, options: AssembleOptio
   const turns = sample.turns.map((turn, i): PromptTurn => {
     const tail = i === 0 ? firstTail : encode(tokenizer, texts[i]!);
     const expected = turn.expected === undefined ? [] : continuation(tokenizer, texts[i]!, turn.expected);
-    return { tail, expected, newTokens: Math.max(turn.maxNewTokens, expected.length, 1) };
+    return { tail, expected, newTokens: Math.max(turn.maxNewTokens, 1) };
   });
 
   const found = excess(head.length, turns, options);

@@ -18,8 +18,8 @@ export function excess(head: number, turns: readonly PromptTurn[], options: Asse
 /** Most tokens that are ever behind the head. */
 function behindHead(turns: readonly PromptTurn[], history: AssembleOptions["history"]): number {
   let before = 0, most = 0;
-  for (const { tail, newTokens } of turns) {
-    most = Math.max(most, before + tail.length + newTokens);
+  for (const { tail, newTokens, expected } of turns) {
+    most = Math.max(most, before + tail.length + Math.max(newTokens, expected.length));
     if (history !== "requests") before += tail.length;
     if (history === "own") before += newTokens;
   }
