@@ -20,10 +20,18 @@ export const DIVERGING = ["#c2500a", "#f7f7f7", "#0a6aa8"] as const;
  * Small multiples of heat maps over two counted axes, all on one colour scale from 0 to 1.
  *
  * @param words.signed  Values are differences: the scale goes from -1 to 1, and 0 is near white. @default false
+ * @param words.labels  Write the values into the cells, in percent. @default false
  */
 export function heatMaps(
   cells: readonly HeatCell[],
-  { title, x, y, value, signed = false }: { title: string; x: string; y: string; value: string; signed?: boolean },
+  { title, x, y, value, signed = false, labels = false }: {
+    title: string;
+    x: string;
+    y: string;
+    value: string;
+    signed?: boolean;
+    labels?: boolean;
+  },
 ): TopLevelSpec {
   const panels = [...new Set(cells.map((cell) => cell.panel))];
   const across = new Set(cells.map((cell) => cell.x)).size, down = new Set(cells.map((cell) => cell.y)).size;
@@ -39,19 +47,34 @@ export function heatMaps(
     spec: {
       width: { step },
       height: { step },
-      mark: { type: "rect", stroke: "white", strokeWidth: 0.5 },
       encoding: {
         x: { field: "x", type: "ordinal", title: x, axis: { labelAngle: 0, labelOverlap: "greedy" } },
         y: { field: "y", type: "ordinal", title: y, axis: { labelOverlap: "greedy" } },
-        color: {
-          field: "value",
-          type: "quantitative",
-          title: value,
-          scale: signed ? { domain: [-1, 0, 1], range: [...DIVERGING] } : { domain: [0, 1], scheme: "viridis" },
-          legend: { gradientLength: 120 },
-        },
       },
+      layer: [
+        { mark: { type: "rect", stroke: "white", strokeWidth: 0.5 }, encoding: { color: colors(value, signed) } },
+        ...(labels ? [LABELS] : []),
+      ],
     },
     config: { invalidValues: null },
   } as TopLevelSpec;
 }
+
+function colors(title: string, signed: boolean): object {
+  return {
+    field: "value",
+    type: "quantitative",
+    title,
+    scale: signed ? { domain: [-1, 0, 1], range: [...DIVERGING] } : { domain: [0, 1], scheme: "viridis" },
+    legend: { gradientLength: 120 },
+  };
+}
+
+/** Dark on the bright end of the scale, bright on the dark one. */
+const LABELS = {
+  mark: { type: "text", fontSize: 9 },
+  encoding: {
+    text: { value: { expr: "isValid(datum.value) ? format(100 * datum.value, '.0f') : ''" } },
+    color: { value: { expr: "datum.value > 0.6 ? '#1c2430' : '#ffffff'" } },
+  },
+};
