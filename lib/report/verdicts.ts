@@ -75,7 +75,7 @@ function headlineOf({ full }: Board, { arm, cells, ratio }: BoardArm): VerdictLi
 
 function duelLine({ series, read, theirRead, nearest, delta }: Duel): VerdictLine {
   const bytes = nearest
-    ? `${series}, reading ${threeDigits(theirRead / read)}× the bytes,`
+    ? `${series}, reading ${(theirRead / read).toPrecision(2)}× the bytes,`
     : `${series} at equal bytes`;
   if (delta.p >= SURE) {
     return {

@@ -65,27 +65,20 @@ export function fullLayers({ full }: Board): object[] {
 /** Curves over budgets with bands, bars and points. @param x  Field with the place on the axis. */
 export function curveLayers(rows: readonly Row[], x: string, axis: object): object[] {
   const { color, shape, strokeDash } = seriesEncoding([...new Set(rows.map(({ series }) => String(series)))]);
-  const place = { ...axis, field: x };
+  const place = { ...axis, field: x }, y = { ...SCORE_AXIS, field: "score" };
+  const range = { y: { ...SCORE_AXIS, field: "ciLow" }, y2: { field: "ciHigh" } };
   return [{
     data: { values: rows },
     encoding: { x: place, color },
     layer: [
+      { mark: { type: "area", opacity: 0.13 }, encoding: range },
+      { mark: { type: "rule", strokeWidth: 1 }, encoding: range },
+      { mark: "line", encoding: { y, strokeDash } },
+      { transform: [{ filter: "!datum.partial" }], mark: "point", encoding: { y, shape } },
       {
-        mark: { type: "area", opacity: 0.13 },
-        encoding: { y: { ...SCORE_AXIS, field: "ciLow" }, y2: { field: "ciHigh" } },
-      },
-      {
-        mark: { type: "rule", strokeWidth: 1 },
-        encoding: { y: { ...SCORE_AXIS, field: "ciLow" }, y2: { field: "ciHigh" } },
-      },
-      { mark: { type: "line" }, encoding: { y: { ...SCORE_AXIS, field: "score" }, strokeDash } },
-      {
-        mark: { type: "point" },
-        encoding: {
-          y: { ...SCORE_AXIS, field: "score" },
-          shape,
-          fillOpacity: { condition: { test: "datum.partial", value: 0 }, value: 1 },
-        },
+        transform: [{ filter: "datum.partial" }],
+        mark: { type: "point", filled: false, strokeWidth: 2 },
+        encoding: { y, shape },
       },
     ],
   }];

@@ -54,7 +54,7 @@ export function seriesEncoding(series: readonly string[]): {
   });
   const field = { field: "series", type: "nominal", title: "method" };
   return {
-    color: { ...field, scale: pick<string>(SERIES, INK.text) },
+    color: { ...field, scale: pick<string>(SERIES, INK.text), legend: { symbolOpacity: 1 } }, // of bands too
     shape: { ...field, scale: pick(SHAPES, "cross") },
     strokeDash: { ...field, scale: pick(DASHES, [5, 3], 2) },
   };
@@ -115,7 +115,7 @@ export function styled(spec: object): TopLevelSpec {
       },
       header: { labelColor: INK.text, labelFontSize: 12, labelFontWeight: "bold", titleColor: INK.soft },
       title: { color: INK.text, anchor: "start", fontSize: 12 },
-      point: { filled: true, size: 60 },
+      point: { filled: true, size: 60, opacity: 1 },
       line: { strokeWidth: 2 },
       rule: { color: INK.soft },
       text: { color: INK.text },

@@ -6,7 +6,8 @@ import { STYLE } from "./style.ts";
 
 /** A whole document. The policy lets nothing in but its own style and script. */
 export async function page(title: string, body: Html): Promise<string> {
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src '${await sourceHash(SCRIPT)}'; ` +
+  const policy =
+    `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '${await sourceHash(SCRIPT)}'; ` +
     "base-uri 'none'; form-action 'none'";
   return markup`<!doctype html>
 <html lang="en">

@@ -1,5 +1,6 @@
 /** The page of a study, from the verdicts down to single samples. */
 import { formatCount, plural } from "../../format.ts";
+import { lengthsOf } from "../aggregates.ts";
 import type { Board } from "../boards.ts";
 import type { Chart } from "../charts/theme.ts";
 import type { Study } from "../study.ts";
@@ -63,7 +64,7 @@ function facts({ cells, manifests }: Study): Html {
     ["methods", distinct(({ arm }) => arm.series)],
     ["budgets", distinct(({ arm }) => arm.budget)],
     ["tasks", distinct(({ config }) => config.task.name)],
-    ["lengths", distinct(({ config }) => config.length)],
+    ["lengths", lengthsOf(cells).filter((length) => length !== null).join(", ")],
     ["compressed", distinct(({ config }) => config.moment)],
     ["answers", `${formatCount(answers)} in ${plural(cells.length, "cell")}`],
     [
@@ -106,7 +107,7 @@ function boardSection(
   return markup`<section><h2 id="board-${i}">${nameOf(board, sections)}</h2>
 <p class="soft small">${board.frame.conditions}</p>
 ${armsTable(board)}
-${charts.map((drawn, k) => figure(drawn, `c${i}-${k}`))}
+<div class="figures">${charts.map((drawn, k) => figure(drawn, `c${i}-${k}`))}</div>
 ${
     tasks &&
     markup`<h3>Scores by task</h3><p class="soft small">Coloured where the paired difference from the full cache is no chance (p &lt; 0.05).</p>${tasks}`
@@ -125,11 +126,10 @@ ${
 }
 
 function figure({ chart, svg, href }: DrawnChart, id: string): Html {
-  const links = ["svg", "png", "csv"].map((ending) =>
-    markup` <a class="screen" href="${href}.${ending}">${ending.toUpperCase()}</a>`
-  );
-  return markup`<figure><figcaption><b>${chart.title}</b>${chart.caption}${links}</figcaption>
-<div class="frame">${inlineSvg(svg, id, chart.title)}</div></figure>`;
+  const links = ["svg", "png", "csv"].map((ending) => markup`<a href="${href}.${ending}">${ending.toUpperCase()}</a>`);
+  const { picture, width } = inlineSvg(svg, id, chart.title);
+  return markup`<figure style="--width: ${width}px"><figcaption><b>${chart.title}</b>${chart.caption} <span class="links screen">${links}</span></figcaption>
+<div class="frame">${picture}</div></figure>`;
 }
 
 /** The benchmark, with whatever tells it from the other boards. */

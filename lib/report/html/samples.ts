@@ -42,6 +42,8 @@ function strip(kept: readonly number[]): Html {
   const lost = percent.flatMap((share, layer) => share < 50 ? [layer] : []);
   const words = lost.length === 0
     ? "every layer kept half of it or more"
+    : lost.length === kept.length
+    ? "less than half in every layer"
     : `less than half in ${lost.length === 1 ? "layer" : "layers"} ${lost.join(", ")}`;
   return markup`<div class="strip" role="img" aria-label="${`percent by layer: ${percent.join(", ")}`}">${
     percent.map((share, layer) =>

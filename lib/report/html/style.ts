@@ -24,7 +24,7 @@ export const STYLE = `
 html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 body { margin: 0; background: var(--page); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif; font-kerning: normal; }
-main, header, footer { max-width: 1080px; margin: 0 auto; padding: 0 24px; }
+main, header, footer { max-width: 1128px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 44px; }
 h1 { font-size: 30px; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 6px; font-weight: 650; text-wrap: balance; }
 h2 { font-size: 21px; line-height: 1.3; letter-spacing: -0.01em; margin: 56px 0 4px; font-weight: 650; }
@@ -53,18 +53,19 @@ nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }
 .verdict li.good::before { content: "▲"; color: var(--good); font-size: 11px; line-height: 2.1; }
 .warnings { margin: 18px 0; padding: 12px 20px 12px 36px; border: 1px solid var(--line); border-radius: 8px; font-size: 14.5px; }
 .warnings li { margin: 4px 0; max-width: 84ch; } .warnings li::marker { content: "!  "; color: var(--bad); font-weight: 700; }
-figure { margin: 30px 0 8px; break-inside: avoid; }
+.figures { display: flex; flex-wrap: wrap; gap: 0 44px; margin-top: 6px; }
+figure { margin: 26px 0 8px; width: min(100%, max(var(--width), 460px)); break-inside: avoid; }
 figure > .frame { overflow-x: auto; }
 figcaption { font-size: 14px; color: var(--soft); max-width: 78ch; margin: 2px 0 10px; }
 figcaption b { display: block; color: var(--text); font-size: 16px; font-weight: 650; }
-figcaption a { white-space: nowrap; }
+.links { white-space: nowrap; } .links a { margin-left: 5px; }
 svg.chart { display: block; max-width: 100%; height: auto; font-family: inherit; }
 .table { overflow-x: auto; margin: 10px 0 18px; border: 1px solid var(--line); border-radius: 8px; max-height: 78vh; }
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 12px; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); vertical-align: baseline; }
+th, td { padding: 7px 10px; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); vertical-align: baseline; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { position: sticky; top: 0; z-index: 2; background: var(--panel); font-weight: 600; padding: 0; }
-thead button { all: unset; display: block; box-sizing: border-box; width: 100%; padding: 8px 12px; cursor: pointer; font-size: 13px; }
+thead button { all: unset; display: block; box-sizing: border-box; width: 100%; padding: 8px 10px; cursor: pointer; font-size: 13px; }
 thead button:focus-visible { outline: 2px solid var(--link); outline-offset: -2px; }
 thead button::after { content: "↕"; opacity: 0.28; margin-left: 5px; font-weight: 400; }
 th[aria-sort=ascending] button::after { content: "↑"; opacity: 1; } th[aria-sort=descending] button::after { content: "↓"; opacity: 1; }
@@ -72,16 +73,17 @@ th[aria-sort=ascending] button::after { content: "↑"; opacity: 1; } th[aria-so
 tbody th { position: sticky; left: 0; z-index: 1; background: var(--page); font-weight: 550; border-right: 1px solid var(--line); }
 thead th:first-child { left: 0; z-index: 3; border-right: 1px solid var(--line); }
 tbody tr:hover > * { background: var(--panel); }
-td .ci, .ci { color: var(--soft); font-size: 12.5px; }
+.ci { color: var(--soft); font-size: 12.5px; font-weight: 400; }
 td.sure-bad { color: var(--bad); font-weight: 600; } td.sure-good { color: var(--good); font-weight: 600; }
 details { margin: 12px 0; } summary { cursor: pointer; font-weight: 550; padding: 4px 0; } summary:hover { color: var(--link); }
-.sample { border: 1px solid var(--line); border-radius: 8px; margin: 12px 0; padding: 14px 18px; break-inside: avoid; }
+.samples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 470px), 1fr)); gap: 14px; align-items: start; }
+.sample { border: 1px solid var(--line); border-radius: 8px; padding: 14px 18px; min-width: 0; break-inside: avoid; }
 .sample h4 { margin: 0 0 8px; font-size: 14px; font-weight: 600; }
 .sample dl { display: grid; grid-template-columns: 128px minmax(0, 1fr); gap: 6px 14px; margin: 0; font-size: 14px; }
 .sample dt { color: var(--soft); } .sample dd { margin: 0; min-width: 0; }
 pre { margin: 0; font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 .tail { color: var(--soft); max-height: 7.6em; overflow-y: auto; }
-.strip { display: flex; height: 16px; max-width: 420px; border: 1px solid var(--line); border-radius: 3px; overflow: hidden; }
+.strip { display: flex; height: 16px; max-width: 420px; border: 1px solid var(--line); border-radius: 3px; overflow: hidden; gap: 1px; }
 .strip i { flex: 1; background: color-mix(in srgb, var(--series-0) calc(var(--kept) * 100%), var(--page)); }
 footer { margin-top: 64px; padding-bottom: 48px; color: var(--soft); font-size: 13.5px; }
 @media (max-width: 640px) {

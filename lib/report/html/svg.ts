@@ -16,7 +16,7 @@ export const CHART_COLOURS: Readonly<Record<string, string>> = {
  * @param id    Unique in the page: parts that a picture refers to are named after it.
  * @param name  What the picture shows, for readers who cannot see it.
  */
-export function inlineSvg(svg: string, id: string, name: string): Html {
+export function inlineSvg(svg: string, id: string, name: string): { readonly picture: Html; readonly width: number } {
   const drawing = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"));
   const [, width, height] = /<svg[^>]* width="([\d.]+)" height="([\d.]+)"/.exec(svg)!;
   const own = drawing
@@ -29,5 +29,8 @@ export function inlineSvg(svg: string, id: string, name: string): Html {
     });
   const label = markup`role="img" aria-label="${name}"`;
   const size = markup`viewBox="0 0 ${width!} ${height!}" width="${width!}" height="${height!}"`;
-  return markup`<svg class="chart" ${label} ${size}>${trusted(own)}</svg>`;
+  return {
+    picture: markup`<svg class="chart" ${label} ${size}>${trusted(own)}</svg>`,
+    width: Math.ceil(Number(width)),
+  };
 }
