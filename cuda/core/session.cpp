@@ -118,7 +118,10 @@ void Session::fill_stats(rkv_session_stats* out) const {
   for (int l = 0; l < model.config.n_layers; l++) {
     const LayerState& layer = layers[static_cast<size_t>(l)];
     out->kv_own_bytes += layer.cache.own_kv_bytes();
-    if (!steps_need_attention(plan(l))) out->query_bytes += layer.cache.attention_bytes();
+    const bool observed = layer.cache.attention(0) != nullptr && !steps_need_attention(plan(l));
+    for (int h = 0; observed && h < shape.n_kv_heads; h++) {
+      out->query_bytes += static_cast<int64_t>(sizeof(float)) * layer.cache.slots(h);
+    }
     for (const SharedBuffer& kept : {layer.queries, layer.moments}) {
       if (kept != nullptr) out->query_bytes += static_cast<int64_t>(kept->bytes());
     }
