@@ -17,3 +17,27 @@ export async function writing<T>(path: string, body: () => Promise<T>): Promise<
     throw error;
   }
 }
+
+/**
+ * Replace a file in one step: readers see the old one or the new one.
+ *
+ * @param content  A text, or pieces of one, for files that are larger than a text can be.
+ * @throws {RunError} when the system refuses; what was written of the new file is gone then.
+ */
+export async function writeWhole(path: string, content: string | readonly string[]): Promise<void> {
+  const part = `${path}.tmp`;
+  await writing(path, async () => {
+    try {
+      using file = await Deno.open(part, { write: true, create: true, truncate: true });
+      for (const text of typeof content === "string" ? [content] : content) {
+        const bytes = new TextEncoder().encode(text);
+        for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+      }
+      await file.sync();
+    } catch (error) {
+      await Deno.remove(part).catch(() => {}); // the first refusal is what matters
+      throw error;
+    }
+    await Deno.rename(part, path);
+  });
+}

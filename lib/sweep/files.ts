@@ -2,6 +2,8 @@
 import { RunError } from "../error.ts";
 import { writing } from "../model/writing.ts";
 
+export { writeWhole } from "../model/writing.ts";
+
 const NEWLINE = 10;
 
 /** Lines of an append-only file that were written to their end. */
@@ -53,20 +55,6 @@ export async function appendLines(path: string, texts: readonly string[]): Promi
       await file.truncate(size).catch(() => {}); // the next start repairs it as well
       throw error;
     }
-  });
-}
-
-/** Replace a file in one step: readers see the old one or the new one. @throws {RunError} when the system refuses. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  await writing(path, async () => {
-    const part = `${path}.tmp`;
-    {
-      using file = await Deno.open(part, { write: true, create: true, truncate: true });
-      const bytes = new TextEncoder().encode(text);
-      for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
-      await file.sync();
-    }
-    await Deno.rename(part, path);
   });
 }
 

@@ -9,7 +9,7 @@ import { readJsonObject } from "../model/json_file.ts";
 import { refuse } from "../model/model_file.ts";
 import { hashFile } from "../model/sha256.ts";
 import { cacheFolder } from "../model/store.ts";
-import { writing } from "../model/writing.ts";
+import { writeWhole, writing } from "../model/writing.ts";
 import { openDataSet } from "./files/data_set.ts";
 import type { Row } from "./files/row.ts";
 
@@ -126,25 +126,6 @@ async function writeRows(folder: string, name: string, rows: readonly Row[], sou
   await writeWhole(path, rows.map((row) => JSON.stringify(row.values) + "\n"));
   const { size } = await Deno.stat(path);
   return { name, records: rows.length, bytes: size, sha256: (await hashFile(path)).hex(), source };
-}
-
-/** Write a file beside its place, and rename it when it is on the disk. */
-async function writeWhole(path: string, content: string | readonly string[]): Promise<void> {
-  const temporary = `${path}.tmp`;
-  await writing(path, async () => {
-    try {
-      using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
-      const encoder = new TextEncoder();
-      for (const piece of [content].flat()) {
-        for (let bytes = encoder.encode(piece); bytes.length > 0;) bytes = bytes.subarray(await file.write(bytes));
-      }
-      await file.sync();
-    } catch (error) {
-      await Deno.remove(temporary).catch(() => {});
-      throw error;
-    }
-    await Deno.rename(temporary, path);
-  });
 }
 
 function isImportedFile(value: unknown): value is ImportedFile {
