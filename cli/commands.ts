@@ -64,4 +64,14 @@ export const commands: readonly CommandEntry[] = [
     summary: "check the installation and say how to repair it",
     load: () => import("./commands/doctor.ts"),
   },
+  {
+    name: "completions",
+    summary: "print what a shell needs to complete command lines",
+    load: () => import("./commands/completions.ts"),
+  },
+  {
+    name: "man",
+    summary: "print the manual, for man -l -",
+    load: () => import("./commands/man.ts"),
+  },
 ];

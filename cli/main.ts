@@ -1,7 +1,8 @@
 /** `rocketkv`: argv to command to exit code. The only place that ends the process. */
-import { Command, Help, type Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { commands } from "./commands.ts";
 import { describeFailure, EXIT } from "./failure.ts";
+import { optionHelp } from "./option_help.ts";
 import { note, write } from "./ui/output.ts";
 import { versionText } from "./version.ts";
 
@@ -30,7 +31,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .exitOverride()
-    .configureHelp({ optionDescription: describeOption })
+    .configureHelp({ optionDescription: optionHelp })
     .configureOutput({
       writeOut: write,
       outputError: () => {}, // describeFailure() says it
@@ -43,11 +44,6 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     if (name === named) (await load()).declare(command);
   }
   return program;
-}
-
-/** That a switch is off by default goes without saying. */
-function describeOption(option: Option): string {
-  return option.defaultValue === false ? option.description : new Help().optionDescription(option);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

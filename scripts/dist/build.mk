@@ -83,6 +83,19 @@ $(DIST)/LICENSES.txt: $(DIST_WORK)/LICENSES.txt
 	@mkdir -p $(@D)
 	@cp $< $@
 
+# A shell looks for each under its own name.
+COMPLETIONS := $(addprefix $(DIST)/completions/,rocketkv.bash _rocketkv rocketkv.fish)
+$(DIST)/completions/rocketkv.bash: SHELL_NAME := bash
+$(DIST)/completions/_rocketkv:     SHELL_NAME := zsh
+$(DIST)/completions/rocketkv.fish: SHELL_NAME := fish
+$(COMPLETIONS): $(BUILD)/rocketkv $(JS_SOURCES)
+	@mkdir -p $(@D)
+	@$(BUILD)/rocketkv completions $(SHELL_NAME) > $@.tmp && mv $@.tmp $@
+
+$(DIST)/rocketkv.1: $(BUILD)/rocketkv $(JS_SOURCES)
+	@mkdir -p $(@D)
+	@$(BUILD)/rocketkv man > $@.tmp && mv $@.tmp $@
+
 .PHONY: dist
-dist: all $(DIST)/$(DIST_NAME) $(DIST)/$(DIST_NAME).sha256 $(DIST)/$(DIST_NAME).cdx.json $(DIST)/LICENSES.txt
+dist: all $(COMPLETIONS) $(DIST)/rocketkv.1 $(DIST)/$(DIST_NAME) $(DIST)/$(DIST_NAME).sha256 $(DIST)/$(DIST_NAME).cdx.json $(DIST)/LICENSES.txt
 	@ls -l $(DIST)/$(DIST_NAME)

@@ -30,9 +30,9 @@ for (const name of ["generate", "inspect", "methods", "fidelity", "bench", "no-s
   });
 }
 
-Deno.test("pull may connect, run python3 and write the models' folder", () => {
+Deno.test("pull may connect, run python3 and npm, and write the models' folder", () => {
   const { write, net, run, env } = granted(["pull", "smollm2"], { ROCKETKV_HOME: "/models" });
-  assert.deepEqual([write, net, run], ["/models,/models.tmp", true, "python3"]);
+  assert.deepEqual([write, net, run], ["/models,/models.tmp", true, "python3,npm"]);
   assert.match(env as string, /,HF_TOKEN$/);
   const unset = { ROCKETKV_HOME: "", XDG_CACHE_HOME: "", HOME: "" };
   assert.equal(granted(["pull"], { ...unset, HOME: "/h" }).write, "/h/.cache/rocketkv,/h/.cache/rocketkv.tmp");
