@@ -55,9 +55,24 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/export.ts"),
   },
   {
+    name: "niah",
+    summary: "find needles in haystacks, at every length and depth",
+    load: () => import("./commands/niah.ts"),
+  },
+  {
+    name: "ruler",
+    summary: "run RULER's thirteen tasks, generated or from its files",
+    load: () => import("./commands/ruler.ts"),
+  },
+  {
     name: "pull",
     summary: "download a model, or check the ones that are here",
     load: () => import("./commands/pull.ts"),
+  },
+  {
+    name: "data",
+    summary: "check and keep downloaded benchmarks, write generated samples as files",
+    load: () => import("./commands/data.ts"),
   },
   {
     name: "doctor",

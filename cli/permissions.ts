@@ -91,7 +91,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   rescore: { writes: RUN_FOLDER, chinese: true },
   report: { writes: RUN_FOLDER, charts: true },
   compare: {},
-  data: { writes: ["cache", { option: "--out" }], connects: "anywhere", reads: HUB },
+  data: { writes: ["cache", { option: "--out", otherwise: "data" }] },
   export: { writes: [{ option: "--out" }] },
   completions: {},
   man: {},
