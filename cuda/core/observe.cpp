@@ -28,15 +28,13 @@ void Observer::begin_layer(int layer) {
   LayerState& state = s_.layers[static_cast<size_t>(layer)];
   if (!attention(layer)) {
     state.cache.forget_attention();  // sums with a gap are worth nothing
-  } else if (state.cache.attention(0) == nullptr) {
-    if (state.cache.slots(0) > 0) {
-      fail(
-          RKV_E_STATE,
-          "cannot prefill: score or step_evict ATTENTION needs the attention of earlier turns, too: expected a session "
-          "with RKV_OBSERVE_ATTENTION (%d) in observe, found %d",
-          RKV_OBSERVE_ATTENTION, s_.options.observe);
-    }
+  } else if (state.cache.slots(0) == 0) {
     state.cache.track_attention(model, s_.shape);
+  } else if (state.cache.attention(0) == nullptr && !plans_.empty() && needs_attention(plan_of_layer(plans_, layer))) {
+    fail(RKV_E_STATE,
+         "cannot prefill: score or step_evict ATTENTION needs the attention of earlier turns, too: expected a session "
+         "with RKV_OBSERVE_ATTENTION (%d) in observe, found %d",
+         RKV_OBSERVE_ATTENTION, s_.options.observe);
   }
   if (!queries()) {
     state.moments = nullptr;
@@ -61,9 +59,9 @@ void Observer::see_queries(int layer, const float* q, int position, int n) {
 }
 
 void Observer::see_attention(int layer, const float* q, int n) {
-  if (!attention(layer)) return;
-  const rkv_model_config& c = s_.model.config;
   const LayerCache& cache = s_.layers[static_cast<size_t>(layer)].cache;
+  if (cache.attention(0) == nullptr) return;  // nobody asked for it, or a step has moved slots without it
+  const rkv_model_config& c = s_.model.config;
   const int group = s_.model.group();
   std::vector<VoteHead> heads;
   for (int h = 0; h < c.n_kv_heads; h++) {

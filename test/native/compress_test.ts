@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { DENSE, type Plan, SCORE_KINDS } from "../../lib/methods/plan.ts";
 import { NativeSession } from "../../lib/native/session.ts";
 import { EXACT, type LoadedTiny, loadTiny, randomTokens } from "../support/native.ts";
+import { PLANS } from "../support/plans.ts";
 
 const SHAPE = { heads: 6, kvHeads: 3, headDim: 16, layers: 2 } as const;
 const GROUP = SHAPE.heads / SHAPE.kvHeads;
@@ -174,6 +175,20 @@ Deno.test("scores that were not observed are refused by the option they need", a
     /needs the attention of earlier turns, too: .* found 0/,
   );
   await session.prefill(randomTokens(9, 2), { plan: VOTES });
+});
+
+Deno.test("attention that steps have lost stops only plans that need it", async () => {
+  await using tiny = await loadTiny(SHAPE);
+  const session = tiny.session({ observe: ["attention"] });
+  await session.prefill(randomTokens(60, 1), { plan: PLANS["recent"]! });
+  await NativeSession.decode([session], [3]); // drops the oldest token, and its sum
+  await assert.rejects(
+    session.prefill(randomTokens(9, 2), { plan: SCORED["attention"]! }),
+    /needs the attention of earlier turns, too: .* found 1/,
+  );
+  await session.prefill(randomTokens(9, 2));
+  await assert.rejects(session.compress(SCORED["attention"]!), /score ATTENTION needs a session with/);
+  await session.compress(VOTES);
 });
 
 Deno.test("what a prefill observes for later plans is what it observes for its own", async (t) => {
