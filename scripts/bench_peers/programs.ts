@@ -7,6 +7,8 @@ const PEERS = `${ROOT}.tools/peers`;
 
 /** node-llama-cpp as installed; its prebuilt binaries are packages of the same version. */
 export const LLAMA_CPP_VERSION = "3.22.1";
+/** Its module, once it is installed. */
+export const LLAMA_CPP = `${PEERS}/node_modules/node-llama-cpp/dist/index.js`;
 
 export interface Work {
   /** Path of a GGUF file. */
@@ -39,7 +41,7 @@ export const llamaCpp: Program = {
   command: ({ model, contexts, threads, steps }) => [
     "node",
     `${ROOT}scripts/bench_peers/llama_cpp.mjs`,
-    `${PEERS}/node_modules/node-llama-cpp/dist/index.js`,
+    LLAMA_CPP,
     ...[model, `${threads}`, contexts.join(","), `${steps}`],
   ],
 };
