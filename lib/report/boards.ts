@@ -1,6 +1,6 @@
 /** Cells gathered by what may be averaged: one frame and one benchmark, arm by arm. */
 import { mean } from "../statistics.ts";
-import { type Arm, benchmarkOf, type Frame, isFull } from "./identity.ts";
+import { type Arm, benchmarkOf, type Frame } from "./identity.ts";
 import { scoreOf } from "./score.ts";
 import { meanRatio, meanRead } from "./spend.ts";
 import { isComplete, type Study, type StudyCell } from "./study.ts";
@@ -33,7 +33,7 @@ export function boardsOf({ cells }: Study): Board[] {
       frame: own[0]!.frame,
       benchmark: benchmarkOf(own[0]!.config),
       arms,
-      full: arms.find(({ arm }) => isFull(arm)) ?? null,
+      full: arms.find(({ arm }) => arm.isFull) ?? null,
     };
   });
 }
@@ -48,14 +48,14 @@ function armsOf(cells: readonly StudyCell[]): BoardArm[] {
     ratio: meanRatio(own),
   }));
   const series = [...new Set(arms.map(({ arm }) => arm.series))];
-  const rank = ({ arm }: BoardArm) => isFull(arm) ? -1 : series.indexOf(arm.series);
+  const rank = ({ arm }: BoardArm) => arm.isFull ? -1 : series.indexOf(arm.series);
   return arms.sort((a, b) => rank(a) - rank(b) || (a.read ?? 0) - (b.read ?? 0));
 }
 
 /** A part of a board: only cells that pass, and only arms that have some. */
 export function narrow(board: Board, passes: (cell: StudyCell) => boolean): Board {
   const arms = armsOf(board.arms.flatMap(({ cells }) => cells.filter(passes)));
-  return { ...board, arms, full: arms.find(({ arm }) => isFull(arm)) ?? null };
+  return { ...board, arms, full: arms.find(({ arm }) => arm.isFull) ?? null };
 }
 
 /** Mean and standard deviation over seeds, of scores from 0 to 1; null with one seed. */

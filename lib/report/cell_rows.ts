@@ -75,6 +75,7 @@ export function identity({ config, arm }: StudyCell): Row {
     arm: arm.label,
     method: config.method,
     budget: config.budget,
+    kvType: config.kvType,
     settings: Object.keys(config.set).length === 0 ? null : canonicalJson(config.set),
     task: config.task.name,
     taskOptions: Object.keys(config.task.options).length === 0 ? null : canonicalJson(config.task.options),
@@ -85,9 +86,9 @@ export function identity({ config, arm }: StudyCell): Row {
 
 /** Columns of what may not differ in a table. */
 export function frameColumns(
-  { model, endpoint, moment, dataMode, scorer, kvType, truncate }: StudyCell["config"],
+  { model, endpoint, moment, dataMode, scorer, truncate }: StudyCell["config"],
 ): Row {
-  return { model, endpoint, moment, dataMode, scorer, kvType, truncate };
+  return { model, endpoint, moment, dataMode, scorer, truncate };
 }
 
 /** A share in points. */

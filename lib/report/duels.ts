@@ -2,7 +2,6 @@
 import { mean } from "../statistics.ts";
 import type { Board, BoardArm } from "./boards.ts";
 import { between, type Place, placeOn } from "./equal_bytes.ts";
-import { isFull } from "./identity.ts";
 import { type Delta, deltaOf, type Difference, differences } from "./score.ts";
 import { spendOf } from "./spend.ts";
 import type { StudyCell } from "./study.ts";
@@ -24,7 +23,7 @@ export interface Duel {
 export function duelsOf(board: Board, ours: BoardArm): readonly Duel[] {
   const known = duels.get(ours);
   if (known !== undefined) return known;
-  const others = board.arms.filter(({ arm }) => !isFull(arm) && arm.series !== ours.arm.series);
+  const others = board.arms.filter(({ arm }) => !arm.isFull && arm.series !== ours.arm.series);
   const own = [...Map.groupBy(others, ({ arm }) => arm.series)].flatMap(([series, arms]) =>
     duel(ours, series, arms) ?? []
   );

@@ -6,55 +6,60 @@ import type { Json } from "../tasks/sample.ts";
 export interface Frame {
   readonly key: string;
   readonly model: string;
-  /** The other fields, for people: `query-aware, native data, official scorer, bf16 cache`. */
+  /** The other fields, for people: `query-aware, native data, official scorer`. */
   readonly conditions: string;
 }
 
-/** A method at one budget, with its settings. */
+/** A method at one budget, with its settings and the format of its cache. */
 export interface Arm {
   readonly key: string;
   readonly method: string;
-  /** The method with what was set by hand: arms of one series are one curve over its budgets. */
+  /** Whether this is the full cache as the model makes it, which all others are compared with. */
+  readonly isFull: boolean;
+  /** Everything but the budget: arms of one series are one curve. */
   readonly series: string;
   readonly budget: string | null;
-  /** `rocketkv 256`, `snapkv 16x kernel=7`, `full`. */
+  /** `rocketkv 256`, `snapkv 16x kernel=7`, `rocketkv 256 int4`, `full`. */
   readonly label: string;
 }
 
 export function frameOf(config: CellConfig): Frame {
-  const { model, modelId, endpoint, moment, dataMode, scorer, kvType, truncate } = config;
+  const { model, modelId, endpoint, moment, dataMode, scorer, truncate } = config;
   const conditions = [
     moment,
     `${dataMode} data`,
     `${scorer} scorer`,
-    endpoint === null ? `${kvType} cache` : `served at ${endpoint}`,
+    ...(endpoint === null ? [] : [`served at ${endpoint}`]),
     ...(truncate === "refuse" ? [] : [`cut at the ${truncate}`]),
   ].join(", ");
-  return { key: keyOf({ model, modelId, endpoint, moment, dataMode, scorer, kvType, truncate }), model, conditions };
+  return { key: keyOf({ model, modelId, endpoint, moment, dataMode, scorer, truncate }), model, conditions };
 }
 
-export function armOf({ method, budget, set, methodFiles }: CellConfig): Arm {
+export function armOf(config: CellConfig): Arm {
+  const { method, budget, set, methodFiles, kvType } = config;
   const options = [
     ...Object.entries(set).map(([name, value]) => `${name}=${value}`),
     ...Object.entries(methodFiles).map(([kind, hash]) => `${kind} ${hash.slice(0, 6)}`),
+    ...(kvType === "bf16" || isFull(config) ? [] : [kvType]),
   ];
-  const series = [method, ...options].join(" ");
   return {
-    key: keyOf({ method, budget, set, methodFiles }),
+    key: keyOf({ method, budget, set, methodFiles, kvType }),
     method,
-    series,
+    isFull: isFull(config),
+    series: [method, ...options].join(" "),
     budget,
     label: [method, ...(budget === null ? [] : [budget]), ...options].join(" "),
   };
 }
 
-/** Whether this is the full cache, which all others are compared with. */
-export function isFull({ method }: { readonly method: string }): boolean {
-  return method === "full";
+/** Whether nothing is left out of the cache, and nothing of it is quantised. */
+export function isFull({ method, kvType }: CellConfig): boolean {
+  return method === "full" && !kvType.startsWith("int");
 }
 
 /** What arms share when they are run on the same samples: everything but themselves. */
-export function settingKey({ method: _m, budget: _b, set: _s, methodFiles: _f, ...rest }: CellConfig): string {
+export function settingKey(config: CellConfig): string {
+  const { method: _m, budget: _b, set: _s, methodFiles: _f, kvType: _k, ...rest } = config;
   return keyOf(rest);
 }
 
@@ -63,9 +68,10 @@ export function taskLengthKey({ task, length }: CellConfig): string {
   return keyOf({ task, length });
 }
 
-/** `ruler` of `ruler/vt`. */
+/** `ruler` of `ruler/vt`. Needle tasks with nothing to find are a kind of their own: `niah no-needle`. */
 export function benchmarkOf({ task }: CellConfig): string {
-  return task.name.split("/")[0]!;
+  const name = task.name.split("/")[0]!, arm = task.options["arm"];
+  return name === "niah" && typeof arm === "string" && arm !== "needle" ? `${name} ${arm}` : name;
 }
 
 /**

@@ -13,15 +13,16 @@ import { studyOf } from "./study.ts";
  * Writes `tables/niah_cells.csv`; `plots/niah_needles` and `plots/niah_needles_difference`, a panel per arm on one scale; and
  * a large map of every arm. Plots are SVG, PNG and CSV.
  *
- * @returns Names of the plots, without their endings, in the order in which they were written.
+ * @returns Names of the plots, without their endings, in the order in which they were written. None where nothing was answered.
  * @throws {RunError} when the folder cannot be written.
  */
 export async function writeNeedles(run: Run): Promise<string[]> {
-  const study = studyOf([run]), written: string[] = [];
+  const study = studyOf([run]), rows = niahCellRows(study), written: string[] = [];
+  if (rows.length === 0) return [];
   for (const folder of ["tables", "plots"]) {
     await writing(run.path, () => Deno.mkdir(`${run.path}/${folder}`, { recursive: true }));
   }
-  await writeWhole(`${run.path}/tables/niah_cells.csv`, csvOf(niahCellRows(study)));
+  await writeWhole(`${run.path}/tables/niah_cells.csv`, csvOf(rows));
   const boards = boardsOf(study).filter(({ benchmark }) => benchmark === "niah");
   for (const [i, board] of boards.entries()) {
     const prefix = i === 0 ? "plots/niah" : `plots/niah_${i + 1}`;

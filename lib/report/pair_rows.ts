@@ -3,7 +3,6 @@ import type { Board, BoardArm } from "./boards.ts";
 import { frameColumns, points } from "./cell_rows.ts";
 import type { Row } from "./csv.ts";
 import { type Duel, duelsOf } from "./duels.ts";
-import { isFull } from "./identity.ts";
 
 export function pairRows(boards: readonly Board[]): Row[] {
   return boards.flatMap((board) =>
@@ -13,7 +12,7 @@ export function pairRows(boards: readonly Board[]): Row[] {
 
 /** Arms that others are compared with: RocketKV's, or those of the first method where it was not run. */
 export function protagonists({ arms }: Board): BoardArm[] {
-  const compressed = arms.filter(({ arm }) => !isFull(arm));
+  const compressed = arms.filter(({ arm }) => !arm.isFull);
   const ours = compressed.filter(({ arm }) => arm.method.startsWith("rocketkv"));
   return ours.length > 0 ? ours : compressed.filter(({ arm }) => arm.series === compressed[0]!.arm.series);
 }

@@ -4,6 +4,9 @@ import { writeWhole } from "../sweep/files.ts";
 import type { Chart } from "./charts/theme.ts";
 import { csvOf } from "./csv.ts";
 
+/** Of the files of a chart. */
+export const CHART_ENDINGS = ["svg", "png", "csv"] as const;
+
 /**
  * Save a chart as SVG and PNG, with its data as CSV.
  *

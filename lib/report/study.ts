@@ -40,11 +40,13 @@ export interface Study {
 export function studyOf(runs: readonly Run[]): Study {
   const byId = Map.groupBy(runs.flatMap((run) => run.cells), ({ id }) => id);
   const cells = [...byId.values()].map(unite).map(cellOf);
-  const full = new Map(cells.filter(({ config }) => isFull(config)).map((cell) => [cell.setting, cell]));
+  const full = cells.filter(({ config }) => isFull(config));
+  const bySetting = Map.groupBy(full, ({ setting }) => setting);
   for (const cell of cells) {
-    // What the full cache answers does not depend on when others compress.
-    cell.full = full.get(cell.setting) ??
-      full.values().find(({ config }) => sameButMoment(config, cell.config)) ?? null;
+    const own = bySetting.get(cell.setting) ?? [];
+    cell.full = own.find(({ config }) => config.kvType === cell.config.kvType) ?? own[0] ??
+      // What the full cache answers does not depend on when others compress.
+      full.find(({ config }) => sameButMoment(config, cell.config)) ?? null;
   }
   return { manifests: runs.map(({ manifest }) => manifest), paths: runs.map(({ path }) => path), cells };
 }

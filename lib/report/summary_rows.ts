@@ -11,7 +11,7 @@ import type { StudyCell } from "./study.ts";
 export function summaryRows(boards: readonly Board[]): Row[] {
   return boards.flatMap((board) =>
     board.arms.flatMap((arm) =>
-      aggregatesOf(board, arm).map(({ name, length, value, lacks, cells }) => {
+      aggregatesOf(board, arm).map(({ name, length, value, unit, lacks, cells }) => {
         const score = cells === null ? null : scoreOf(cells), delta = cells === null ? null : deltaToFull(cells);
         const own = arm.cells.filter(({ config }) => length === null || config.length === length);
         return {
@@ -23,7 +23,8 @@ export function summaryRows(boards: readonly Board[]): Row[] {
           aggregate: name,
           length,
           n: score?.n ?? null,
-          score: points(value),
+          score: unit === "score" ? points(value) : null,
+          tokens: unit === "tokens" ? value : null,
           ciLow: points(score?.interval[0]),
           ciHigh: points(score?.interval[1]),
           delta: points(delta?.value),

@@ -70,11 +70,9 @@ function small(cells: readonly StudyCell[]): string[] {
 
 function mixed(cells: readonly StudyCell[]): string[] {
   const values = (
-    name: "moment" | "dataMode" | "scorer" | "model" | "kvType" | "truncate",
+    name: "moment" | "dataMode" | "scorer" | "truncate",
   ) => [...new Set(cells.map(({ config }) => config[name]))];
-  const fields = (["moment", "dataMode", "scorer", "kvType", "truncate"] as const).filter((name) =>
-    values(name).length > 1
-  );
+  const fields = (["moment", "dataMode", "scorer", "truncate"] as const).filter((name) => values(name).length > 1);
   return fields.map((name) =>
     `Results with ${values(name).join(" and ")} cannot be compared, and are in tables of their own.`
   );

@@ -1,6 +1,5 @@
 /** Samples that an arm lost and the full cache did not: what to look at first. */
 import type { Board, BoardArm } from "./boards.ts";
-import { isFull } from "./identity.ts";
 import { differences } from "./score.ts";
 import type { Observation, StudyCell } from "./study.ts";
 
@@ -17,7 +16,7 @@ const MOST = 6, MOST_OF_OTHERS = 2;
 
 /** @param first  The arm that most are shown of; null for none. */
 export function worstSamples({ arms }: Board, first: BoardArm | null): WorstSample[] {
-  const series = Map.groupBy(arms.filter(({ arm }) => !isFull(arm)), ({ arm }) => arm.series);
+  const series = Map.groupBy(arms.filter(({ arm }) => !arm.isFull), ({ arm }) => arm.series);
   const others = [...series.values()].map((own) => own.at(-1)!).filter(({ arm }) => arm.series !== first?.arm.series);
   return [
     ...(first === null ? [] : worstOf(first, MOST)),

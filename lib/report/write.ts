@@ -1,5 +1,4 @@
 /** Everything that a report is, as files of one folder. */
-import { renderPng, renderSvg } from "../chart/render.ts";
 import { writing } from "../model/writing.ts";
 import { writeWhole } from "../sweep/files.ts";
 import type { Run } from "../sweep/manifest.ts";
@@ -10,6 +9,7 @@ import { csvOf, jsonLinesOf, type Row } from "./csv.ts";
 import { type DrawnChart, reportPage, type Section } from "./html/report.ts";
 import { pairRows } from "./pair_rows.ts";
 import { latexTables, markdownTables } from "./paper_tables.ts";
+import { CHART_ENDINGS, saveChart } from "./save_chart.ts";
 import { type Study, studyOf } from "./study.ts";
 import { summaryRows } from "./summary_rows.ts";
 import { taskRows } from "./task_rows.ts";
@@ -35,9 +35,8 @@ export interface WrittenReport {
 export async function writeReport(runs: readonly Run[], request: ReportRequest): Promise<WrittenReport> {
   const study = studyOf(runs), boards = boardsOf(study), files: string[] = [];
   const { out } = request;
-  const save = async (name: string, content: string | Uint8Array) => {
-    if (typeof content === "string") await writeWhole(`${out}/${name}`, content);
-    else await writing(`${out}/${name}`, () => Deno.writeFile(`${out}/${name}`, content));
+  const save = async (name: string, text: string) => {
+    await writeWhole(`${out}/${name}`, text);
     files.push(name);
   };
   for (const folder of ["tables", "plots"]) {
@@ -45,12 +44,12 @@ export async function writeReport(runs: readonly Run[], request: ReportRequest):
   }
   await saveTables(study, boards, request, save);
   const tables = [...files];
-  const sections = await saveCharts(boards, request, save);
+  const sections = await saveCharts(boards, request, files);
   if (request.html) await save("report.html", await reportPage(study, sections, tables));
   return { study, boards, files };
 }
 
-type Save = (name: string, content: string | Uint8Array) => Promise<void>;
+type Save = (name: string, text: string) => Promise<void>;
 
 async function saveTables(study: Study, boards: readonly Board[], request: ReportRequest, save: Save): Promise<void> {
   const tables: Record<string, readonly Row[]> = {
@@ -67,7 +66,11 @@ async function saveTables(study: Study, boards: readonly Board[], request: Repor
   if (request.latex) await save("tables/summary.tex", latexTables(boards));
 }
 
-async function saveCharts(boards: readonly Board[], { onProgress }: ReportRequest, save: Save): Promise<Section[]> {
+async function saveCharts(
+  boards: readonly Board[],
+  { out, onProgress }: ReportRequest,
+  files: string[],
+): Promise<Section[]> {
   const all = boards.map((board, i) => ({ board, charts: chartsOf(board), prefix: prefixOf(boards, i) }));
   const total = all.reduce((sum, { charts }) => sum + charts.length, 0);
   const sections: Section[] = [];
@@ -75,10 +78,8 @@ async function saveCharts(boards: readonly Board[], { onProgress }: ReportReques
   for (const { board, charts, prefix } of all) {
     const drawn: DrawnChart[] = [];
     for (const chart of charts) {
-      const href = `plots/${prefix}_${chart.name}`, svg = await renderSvg(chart.spec);
-      await save(`${href}.svg`, svg);
-      await save(`${href}.png`, await renderPng(svg));
-      await save(`${href}.csv`, csvOf(chart.rows));
+      const href = `plots/${prefix}_${chart.name}`, svg = await saveChart(`${out}/${href}`, chart);
+      files.push(...CHART_ENDINGS.map((ending) => `${href}.${ending}`));
       drawn.push({ chart, svg, href });
       onProgress?.(++done, total);
     }
@@ -89,7 +90,8 @@ async function saveCharts(boards: readonly Board[], { onProgress }: ReportReques
 
 /** `ruler`, and `ruler_2` for the second board of one benchmark. */
 function prefixOf(boards: readonly Board[], i: number): string {
-  const name = boards[i]!.benchmark;
+  const { benchmark: name } = boards[i]!;
   const before = boards.slice(0, i).filter(({ benchmark }) => benchmark === name).length;
-  return before === 0 ? name : `${name}_${before + 1}`;
+  const slug = name.replaceAll(" ", "-");
+  return before === 0 ? slug : `${slug}_${before + 1}`;
 }

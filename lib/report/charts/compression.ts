@@ -2,7 +2,6 @@
 import type { Board } from "../boards.ts";
 import { points } from "../cell_rows.ts";
 import type { Row } from "../csv.ts";
-import { isFull } from "../identity.ts";
 import { scoreOf } from "../score.ts";
 import { type Chart, INK, RATIO_AXIS, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
 
@@ -86,5 +85,5 @@ export function curveLayers(rows: readonly Row[], x: string, axis: object): obje
 
 /** Methods in the order of the board, the full cache left out. */
 export function seriesOf({ arms }: Board): string[] {
-  return [...new Set(arms.filter(({ arm }) => !isFull(arm)).map(({ arm }) => arm.series))];
+  return [...new Set(arms.filter(({ arm }) => !arm.isFull).map(({ arm }) => arm.series))];
 }

@@ -2,14 +2,14 @@
 import { DIVERGING } from "../../chart/heat_map.ts";
 import type { Board } from "../boards.ts";
 import { points } from "../cell_rows.ts";
-import { isFull, taskKey, taskLabels } from "../identity.ts";
+import { taskKey, taskLabels } from "../identity.ts";
 import { deltaToFull } from "../score.ts";
 import { type Chart, INK, styled } from "./theme.ts";
 
 /** Null without a full cache to compare with. */
 export function deltaMap(board: Board): Chart | null {
   const labels = taskLabels(board.arms.flatMap(({ cells }) => cells.map(({ config }) => config)));
-  const rows = board.arms.filter(({ arm }) => !isFull(arm)).flatMap(({ arm, cells }) =>
+  const rows = board.arms.filter(({ arm }) => !arm.isFull).flatMap(({ arm, cells }) =>
     [...Map.groupBy(cells, ({ config }) => taskKey(config))].flatMap(([task, own]) => {
       const delta = deltaToFull(own);
       return delta === null ? [] : [{

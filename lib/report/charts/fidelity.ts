@@ -2,7 +2,6 @@
 import type { Board } from "../boards.ts";
 import { meanScore } from "../cell_rows.ts";
 import type { Row } from "../csv.ts";
-import { isFull } from "../identity.ts";
 import { mean } from "../../statistics.ts";
 import { type Chart, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
 
@@ -10,7 +9,7 @@ import { type Chart, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
 export function fidelityChart(board: Board): Chart | null {
   const rows = board.arms.flatMap(({ arm, cells, ratio }): Row[] => {
     const kl = cells.map((cell) => meanScore(cell, "kl")), top1 = cells.map((cell) => meanScore(cell, "top1"));
-    if (isFull(arm) || ratio === null || kl.includes(null) || top1.includes(null)) return [];
+    if (arm.isFull || ratio === null || kl.includes(null) || top1.includes(null)) return [];
     return [{
       series: arm.series,
       arm: arm.label,
@@ -20,27 +19,31 @@ export function fidelityChart(board: Board): Chart | null {
     }];
   });
   if (rows.length === 0) return null;
+  const noise = board.arms.flatMap(({ cells }) => cells.flatMap((cell) => meanScore(cell, "noiseKl") ?? []));
+  const noiseLine = {
+    data: { values: noise.length === 0 ? [] : [{ kl: Math.max(LEAST_KL, mean(noise)) }] },
+    mark: { type: "rule", strokeDash: [5, 3] },
+    encoding: { x: null, color: null },
+  };
   const { color, shape, strokeDash } = seriesEncoding([...new Set(rows.map((row) => String(row["series"])))]);
-  const panel = (y: object) => ({
+  const panel = (y: object, ...behind: readonly object[]) => ({
     width: 300,
     height: 250,
     encoding: { x: { ...RATIO_AXIS, title: "compression, measured", field: "ratio" }, y, color },
-    layer: [{ mark: "line", encoding: { strokeDash } }, { mark: "point", encoding: { shape } }],
+    layer: [...behind, { mark: "line", encoding: { strokeDash } }, { mark: "point", encoding: { shape } }],
   });
   return {
     name: "fidelity_by_compression",
     title: "Distance from the full cache",
-    caption: "KL divergence of next-token distributions in nats, and how often both prefer the same token.",
+    caption: "KL divergence of next-token distributions in nats, and how often both prefer the same token. " +
+      "Dashed: the full cache against itself.",
     spec: styled({
       data: { values: rows },
       hconcat: [
-        panel({
-          field: "kl",
-          type: "quantitative",
-          title: "mean KL, nats",
-          scale: { type: "log" },
-          axis: { format: "~g" },
-        }),
+        panel(
+          { field: "kl", type: "quantitative", title: "mean KL, nats", scale: { type: "log" }, axis: { format: "~g" } },
+          noiseLine,
+        ),
         panel({
           field: "top1",
           type: "quantitative",

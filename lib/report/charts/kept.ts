@@ -1,6 +1,5 @@
 /** What caches keep: tokens overall, and layer by layer those that answers rest on. */
 import type { Board } from "../boards.ts";
-import { isFull } from "../identity.ts";
 import { goldKeptOf } from "../spend.ts";
 import { mean } from "../../statistics.ts";
 import { type Chart, SERIES, styled } from "./theme.ts";
@@ -45,7 +44,7 @@ export function keptChart(board: Board): Chart | null {
 
 /** Share of the evidence that each layer kept. Null for tasks whose answers rest on no place in particular. */
 export function goldChart(board: Board): Chart | null {
-  const rows = board.arms.filter(({ arm }) => !isFull(arm)).flatMap(({ arm, cells }) =>
+  const rows = board.arms.filter(({ arm }) => !arm.isFull).flatMap(({ arm, cells }) =>
     (goldKeptOf(cells) ?? []).map((share, layer) => ({ arm: arm.label, layer, goldKept: share }))
   );
   if (rows.length === 0) return null;

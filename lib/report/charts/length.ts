@@ -3,7 +3,7 @@ import { lengthsOf } from "../aggregates.ts";
 import { type Board, narrow } from "../boards.ts";
 import { points } from "../cell_rows.ts";
 import type { Row } from "../csv.ts";
-import { isFull, lengthCount } from "../identity.ts";
+import { lengthCount } from "../identity.ts";
 import { scoreOf } from "../score.ts";
 import { seriesOf } from "./compression.ts";
 import { type Chart, lengthAxis, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
@@ -13,14 +13,14 @@ export function lengthChart(board: Board): Chart | null {
   const lengths = lengthsOf(board.arms.flatMap(({ cells }) => cells)).filter((length) => length !== null);
   if (lengths.length < 2) return null;
   const budgets = [
-    ...new Set(board.arms.filter(({ arm }) => !isFull(arm)).map(({ arm }) => arm.budget ?? "no budget")),
+    ...new Set(board.arms.filter(({ arm }) => !arm.isFull).map(({ arm }) => arm.budget ?? "no budget")),
   ];
   const rows = lengths.flatMap((length) =>
     narrow(board, ({ config }) => config.length === length).arms.flatMap(({ arm, cells, complete }): Row[] => {
       const score = scoreOf(cells);
       if (score === null) return [];
       const [ciLow, ciHigh] = score.interval.map(points);
-      return (isFull(arm) ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
+      return (arm.isFull ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
         budget,
         series: arm.series,
         arm: arm.label,

@@ -2,7 +2,6 @@
 import type { Board } from "../boards.ts";
 import { points } from "../cell_rows.ts";
 import type { Row } from "../csv.ts";
-import { isFull } from "../identity.ts";
 import { mean } from "../../statistics.ts";
 import { seriesOf } from "./compression.ts";
 import { type Chart, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
@@ -10,13 +9,13 @@ import { type Chart, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
 /** Null where every sample has one turn. */
 export function turnsChart(board: Board): Chart | null {
   const budgets = [
-    ...new Set(board.arms.filter(({ arm }) => !isFull(arm)).map(({ arm }) => arm.budget ?? "no budget")),
+    ...new Set(board.arms.filter(({ arm }) => !arm.isFull).map(({ arm }) => arm.budget ?? "no budget")),
   ];
   const rows = board.arms.flatMap(({ arm, cells }): Row[] => {
     const answers = cells.flatMap(({ observations }) => [...observations.values()]);
     const turns = Map.groupBy(answers, ({ prediction }) => prediction.turn);
     return [...turns].toSorted(([a], [b]) => a - b).flatMap(([turn, own]) =>
-      (isFull(arm) ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
+      (arm.isFull ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
         budget,
         series: arm.series,
         arm: arm.label,

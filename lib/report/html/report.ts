@@ -3,6 +3,7 @@ import { formatCount, plural } from "../../format.ts";
 import { lengthsOf } from "../aggregates.ts";
 import type { Board } from "../boards.ts";
 import type { Chart } from "../charts/theme.ts";
+import { CHART_ENDINGS } from "../save_chart.ts";
 import type { Study } from "../study.ts";
 import { type Verdict, verdictOf } from "../verdicts.ts";
 import { isPartial, warningsOf } from "../warnings.ts";
@@ -126,7 +127,7 @@ ${
 }
 
 function figure({ chart, svg, href }: DrawnChart, id: string): Html {
-  const links = ["svg", "png", "csv"].map((ending) => markup`<a href="${href}.${ending}">${ending.toUpperCase()}</a>`);
+  const links = CHART_ENDINGS.map((ending) => markup`<a href="${href}.${ending}">${ending.toUpperCase()}</a>`);
   const { picture, width } = inlineSvg(svg, id, chart.title);
   return markup`<figure style="--width: ${width}px"><figcaption><b>${chart.title}</b>${chart.caption} <span class="links screen">${links}</span></figcaption>
 <div class="frame">${picture}</div></figure>`;

@@ -1,7 +1,7 @@
 /** The tables of a board: arms, tasks, and duels at equal bytes. */
-import { threeDigits } from "../../format.ts";
+import { formatCount, threeDigits } from "../../format.ts";
 import { mean } from "../../statistics.ts";
-import { aggregatesOf } from "../aggregates.ts";
+import { type Aggregate, aggregatesOf } from "../aggregates.ts";
 import type { Board, BoardArm } from "../boards.ts";
 import { duelsOf } from "../duels.ts";
 import { taskKey, taskLabels } from "../identity.ts";
@@ -14,7 +14,6 @@ import {
   bytesField,
   deltaField,
   deltaToFullField,
-  NONE,
   numberField,
   PARTIAL,
   pField,
@@ -90,16 +89,17 @@ export function tasksTable(board: Board): Html | null {
 
 /** Averages by the names that the benchmark gives them. Null where the plain mean over everything is all there is. */
 export function aggregatesTable(board: Board): Html | null {
-  const all = board.arms.map((arm) => ({ arm, own: aggregatesOf(board, arm) }));
+  const all = board.arms.map((arm) => ({ arm, own: aggregatesOf(board, arm).filter(({ asked }) => asked) }));
   if (all.every(({ own }) => own.length < 2)) return null;
   const heads = all[0]!.own.map(({ name, length }) => length === null ? name : `${name} at ${length}`);
-  const rows = all.map(({ arm, own }): Field[] => [
-    armField(arm),
-    ...own.map(({ value, lacks }) =>
-      value === null ? NONE : { show: [inPoints(value), lacks.length > 0 ? PARTIAL : null], value }
-    ),
-  ]);
+  const rows = all.map(({ arm, own }) => [armField(arm), ...own.map(aggregateField)]);
   return table("Averages", [{ head: "arm" }, ...heads.map((head) => ({ head, numeric: true }))], rows);
+}
+
+function aggregateField({ value, unit, lacks }: Aggregate): Field {
+  const partial = lacks.length > 0 ? PARTIAL : null;
+  if (value === null) return { show: partial ?? "–", value: null };
+  return { show: [unit === "tokens" ? formatCount(value) : inPoints(value), partial], value };
 }
 
 /** Against every other method where a step reads as many bytes. Null with one method. */
