@@ -77,7 +77,10 @@ export interface Screen {
 export const STDERR: Screen = {
   terminal: Deno.stderr.isTerminal(),
   color: !Deno.noColor,
-  size: () => Deno.consoleSize(),
+  size: () => {
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || 80, rows: rows || 24 }; // some terminals do not say
+  },
   write: (text) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
 };
 

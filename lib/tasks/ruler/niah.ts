@@ -28,6 +28,7 @@ export function needleRecipe(shape: NeedleShape): Recipe {
   return {
     metric: "match_all",
     newTokens: 128,
+    hasEssay: shape.haystack === "essay",
     mostUnits: (length) => shape.haystack === "essay" ? length : mostLines(length),
     prepare: (request) => prepare(shape, request),
   };

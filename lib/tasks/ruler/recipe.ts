@@ -42,6 +42,8 @@ export interface RulerSources {
 export interface Recipe {
   readonly metric: Scoring["metric"];
   readonly newTokens: number;
+  /** Whether its needles are in prose. @default false */
+  readonly hasEssay?: boolean;
   /**
    * @returns What makes the prompt with so many units. Everything that does not depend on their number is decided before.
    */

@@ -61,13 +61,20 @@ async function openNative(name: string, task: RulerTask, options: RulerOptions):
   const { haystack, questions, raw } = options;
   const newTokens = options.newTokens ?? recipe.newTokens;
   const asks = task.startsWith("qa_") && questions !== null;
-  const { haystack: essay, id } = await openHaystack(haystack);
+  const { haystack: essay, id } = await openHaystack(recipe.hasEssay ? haystack : "prose");
   const sources: RulerSources = { essay, questions: asks ? await readQuestions(questions) : null };
   return {
-    spec: { name, options: { haystack, ...(asks && { questions }), raw, newTokens } },
+    spec: {
+      name,
+      options: { ...(recipe.hasEssay && { haystack }), ...(asks && { questions }), raw, newTokens: options.newTokens },
+    },
     dataMode: "native",
     usesLength: true,
-    dataId: [GENERATOR, id, ...asks ? [`questions sha256:${await hashOf([questions])}`] : []].join(" "),
+    dataId: [
+      GENERATOR,
+      ...recipe.hasEssay ? [id] : [],
+      ...asks ? [`questions sha256:${await hashOf([questions])}`] : [],
+    ].join(" "),
     // deno-lint-ignore require-await -- a length that cannot be used is a rejection
     async groups({ text, length, seed, count }) {
       if (length?.unit !== "tokens") {
