@@ -93,7 +93,7 @@ demo: all model
 	@scripts/demo.sh
 
 # All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
-test: all testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model
+test: all dist testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp

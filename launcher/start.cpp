@@ -45,6 +45,7 @@ void start(const Installation& installation, const vector<string_view>& words) {
   vector<char*> argv;
   for (string& word : line) argv.push_back(word.data());
   argv.push_back(nullptr);
+  if (access("/proc/self/exe", F_OK) != 0) throw Failure(kRun, "Cannot start rocketkv: /proc must be mounted");
   execv(argv[0], argv.data());
   throw Failure(kRun, "Cannot start rocketkv: " + installation.deno + ": " + std::strerror(errno));
 }

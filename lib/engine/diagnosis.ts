@@ -64,7 +64,13 @@ export function describeDevice(device: Device): Finding {
 const LITTLE_CUDA_MEMORY = 2 ** 30;
 
 async function checkModels(): Promise<Finding> {
-  const folder = modelsFolder();
+  let folder: string;
+  try {
+    folder = modelsFolder();
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error; // models are named by their files then
+    return { name: "models", state: "note", found: error.message };
+  }
   const models = await listModels();
   if (models.length > 0) {
     return { name: "models", state: "ok", found: `${models.map(({ name }) => name).join(", ")} in ${folder}` };
@@ -73,11 +79,12 @@ async function checkModels(): Promise<Finding> {
   return { name: "models", state: "note", found: `none in ${folder}`, advice };
 }
 
-/** Room for models. Says nothing where the cache's folder does not exist yet or asking is not permitted. */
+/** Room for models. Says nothing where there is no folder for them yet or asking is not permitted. */
 async function checkDisk(): Promise<Finding[]> {
-  const folder = cacheFolder();
+  let folder: string;
   let free: number;
   try {
+    folder = cacheFolder();
     const { bavail, bsize } = await statfs(folder);
     free = bavail * bsize;
   } catch {

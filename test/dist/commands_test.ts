@@ -1,0 +1,113 @@
+/** The one-file program as people use it, from another folder and without anything in its environment. */
+import assert from "node:assert/strict";
+import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
+import { rocketkv, tinyGgufFile } from "../e2e/cli_process.ts";
+import { CHECKOUT, emptyFolder, namesIn, PROGRAM, run, spawn, UNPACKED } from "./program.ts";
+
+const packed = (args: readonly string[], options: { stdin?: string; cwd?: string } = {}) =>
+  run(args, { env: UNPACKED, ...options });
+
+Deno.test("generate says what the checkout says", async () => {
+  using model = tinyGgufFile();
+  const args = ["generate", "-m", model.path, "-p", "once upon a time", "-n", "12", "--budget", "32"];
+  const outcome = await packed(args);
+  assert.deepEqual([outcome.code, outcome.stderr], [0, ""]);
+  assert.deepEqual(outcome, await rocketkv(args));
+});
+
+Deno.test("chat answers lines of stdin, and saves where it is told to", async () => {
+  using model = tinyGgufFile();
+  using folder = emptyFolder();
+  const args = ["chat", "-m", model.path, "-n", "6"];
+  const stdin = "hello\nand now?\n/save talk.json\n";
+  const { code, stdout, stderr } = await packed(args, { stdin, cwd: folder.path });
+  assert.deepEqual([code, stderr], [0, "Saved 4 messages to talk.json\n"]);
+  assert.equal(stdout, (await rocketkv(args, { stdin: "hello\nand now?\n" })).stdout);
+  assert.equal(namesIn(folder.path).length, 2);
+});
+
+Deno.test("Ctrl-C reaches the command, and its exit code comes back", async () => {
+  using model = tinyGgufFile();
+  const child = spawn(["chat", "-m", model.path], { env: UNPACKED });
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("/help\n"));
+  const reader = child.stderr.getReader();
+  await reader.read();
+  child.kill("SIGINT");
+  while (!(await reader.read()).done);
+  await child.stdout.cancel();
+  assert.equal((await child.status).code, 130);
+  await writer.close().catch(() => {}); // its reader is gone
+});
+
+Deno.test("niah finds needles in a small grid, and writes a run folder with its charts", async () => {
+  using folder = emptyFolder();
+  makeNeedleModel(`${folder.path}/needle`);
+  const grid = ["--lengths", "512", "--depths", "0,50,100", "--method", "full,rocketkv", "--budget", "128"];
+  const args = ["niah", "-m", "needle", ...grid, "--out", "found"];
+  const { code, stdout, stderr } = await packed(args, { cwd: folder.path });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /rocketkv/);
+  const names = namesIn(`${folder.path}/found`);
+  assert(names.includes("manifest.json"), names.join(" "));
+});
+
+Deno.test("analyze writes charts, and nothing beside them", async () => {
+  using model = tinyGgufFile();
+  using folder = emptyFolder();
+  const args = ["analyze", "-m", model.path, "--raw", "-p", "x".repeat(200), "-n", "2", "--method", "snapkv"];
+  const { code, stderr } = await packed([...args, "--budget", "48", "--out", "charts"], { cwd: folder.path });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(namesIn(folder.path), ["charts"]);
+  const png = Deno.readFileSync(`${folder.path}/charts/mass.png`);
+  assert.deepEqual([...png.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
+});
+
+Deno.test("doctor finds nothing broken", async () => {
+  const { code, stdout, stderr } = await packed(["doctor", "--json"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const { healthy, findings } = JSON.parse(stdout);
+  assert.equal(healthy, true);
+  const library = findings.find(({ name }: { name: string }) => name === "library");
+  assert(library.found.startsWith(UNPACKED.ROCKETKV_CACHE), library.found);
+});
+
+const MISTAKES: readonly (readonly [args: readonly string[], code: number, line: RegExp])[] = [
+  [["generat"], 2, /unknown command 'generat': did you mean generate\?/],
+  [["generate", "-p", "x", "-n", "0"], 2, /^Cannot use --new-tokens/],
+  [["generate", "-p", "x", "-m", "/no/such.gguf"], 1, /^Cannot find model \/no\/such.gguf/],
+  [["analyze", "-p", "x", "--out", "a,b"], 2, /^Cannot write to "a,b": expected a path without commas$/],
+];
+for (const [args, code, line] of MISTAKES) {
+  Deno.test(`rocketkv ${args.join(" ")} says in one line what is wrong`, async () => {
+    const outcome = await packed(args);
+    assert.deepEqual([outcome.code, outcome.stdout], [code, ""]);
+    assert.match(outcome.stderr.trimEnd(), line);
+    assert.equal(outcome.stderr.indexOf("\n"), outcome.stderr.length - 1, outcome.stderr);
+  });
+}
+
+Deno.test("the program can be called through a link", async () => {
+  using folder = emptyFolder();
+  Deno.symlinkSync(PROGRAM, `${folder.path}/rkv`);
+  const { code, stdout } = await run(["--version"], { program: `${folder.path}/rkv`, env: UNPACKED });
+  assert.deepEqual([code, stdout], [0, (await packed(["--version"])).stdout]);
+});
+
+Deno.test("--version says what the checkout says", async () => {
+  assert.deepEqual(await packed(["--version"]), await rocketkv(["--version"]));
+});
+
+Deno.test("later starts are at most 120 ms slower than those of the checkout", async () => {
+  const times = { packed: [] as number[], checkout: [] as number[] };
+  for (let round = 0; round < 7; round++) {
+    for (const [name, program] of [["packed", PROGRAM], ["checkout", `${CHECKOUT}build/rocketkv`]] as const) {
+      const start = performance.now();
+      await run(["--version"], { program, env: UNPACKED });
+      times[name].push(performance.now() - start);
+    }
+  }
+  // The quickest start of each, as other work on the machine only ever adds to it.
+  const slower = Math.min(...times.packed) - Math.min(...times.checkout);
+  assert(slower <= 120, `${slower} ms`);
+});
