@@ -35,12 +35,11 @@ export async function open(spec: TaskSpec): Promise<Task> {
   const prerendered = sessions[0]!.prerendered;
   const options = { functions: functionsOf(sessions), maxTurns: turns === "all" ? Infinity : turns };
   const samples = sessions.map((session, i) => sampleOf(name, task, session, `${i}`, options));
+  const promptPack = prerendered ? "prerendered" : PROMPT_PACK;
+  const seen = mode === "multi-turn" ? { mode, history } : { mode };
   return {
     // Where the files lie is no part of what they are.
-    spec: {
-      name: spec.name,
-      options: { promptPack: prerendered ? "prerendered" : PROMPT_PACK, size, mode, history, turns },
-    },
+    spec: { name: spec.name, options: { promptPack, size, ...seen, turns } },
     dataMode: prerendered ? "official" : "native",
     usesLength: false,
     history: mode === "multi-request" ? "requests" : history,
