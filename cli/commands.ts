@@ -65,14 +65,44 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/ruler.ts"),
   },
   {
+    name: "sweep",
+    summary: "run a grid of models, methods, budgets and tasks",
+    load: () => import("./commands/sweep.ts"),
+  },
+  {
     name: "pull",
     summary: "download a model, or check the ones that are here",
     load: () => import("./commands/pull.ts"),
   },
   {
+    name: "longbench",
+    summary: "run LongBench from a downloaded copy",
+    load: () => import("./commands/longbench.ts"),
+  },
+  {
+    name: "scbench",
+    summary: "run SCBench's many questions about one context from a downloaded copy",
+    load: () => import("./commands/scbench.ts"),
+  },
+  {
     name: "data",
     summary: "check and keep downloaded benchmarks, write generated samples as files",
     load: () => import("./commands/data.ts"),
+  },
+  {
+    name: "report",
+    summary: "turn runs into tables, charts and one page",
+    load: () => import("./commands/report.ts"),
+  },
+  {
+    name: "compare",
+    summary: "compare two runs on the samples that both have",
+    load: () => import("./commands/compare.ts"),
+  },
+  {
+    name: "rescore",
+    summary: "score the answers of a run again, without running anything",
+    load: () => import("./commands/rescore.ts"),
   },
   {
     name: "doctor",

@@ -9,11 +9,26 @@ export const EXIT = {
   run: 1,
   /** The command line cannot be used. */
   usage: 2,
+  /** A study went on to its end, but some of its samples could not be answered. */
+  partial: 3,
+  /** A comparison that was asked to fail when scores fall found that they fell. */
+  regression: 4,
   /** A defect of this program (`EX_SOFTWARE`). */
   defect: 70,
+  /** A study was asked to stop, and can go on: schedulers put such a job back into their queue (`EX_TEMPFAIL`). */
+  interrupted: 75,
   /** The reader of stdout went away (128 + SIGPIPE). */
   pipe: 141,
 } as const;
+
+/** An end that is neither success nor one of the errors of `lib/error.ts`. */
+export class EarlyEnd extends Error {
+  override readonly name: string = "EarlyEnd";
+
+  constructor(readonly code: number, message: string) {
+    super(message);
+  }
+}
 
 export interface Failure {
   readonly code: number;
@@ -27,6 +42,7 @@ export function describeFailure(error: unknown): Failure {
     // Help and version end this way too; their text is already out.
     return error.exitCode === 0 ? { code: 0, message: "" } : { code: EXIT.usage, message: usageMessage(error.message) };
   }
+  if (error instanceof EarlyEnd) return { code: error.code, message: oneLine(error.message) };
   if (error instanceof UsageError) return { code: EXIT.usage, message: oneLine(error.message) };
   if (error instanceof RunError) return { code: EXIT.run, message: oneLine(error.message) };
   if (error instanceof Deno.errors.BrokenPipe) return { code: EXIT.pipe, message: "" };

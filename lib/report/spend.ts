@@ -77,9 +77,9 @@ export function paceOf(cells: readonly StudyCell[]): Pace | null {
   if (timings.length === 0) return null;
   const of = (name: keyof typeof timings[number] & (`${string}Ms` | "newTokens" | "peakBytes")) =>
     mean(timings.map((timing) => timing[name]));
-  const decodeMs = of("decodeMs");
+  const decodeMs = of("decodeMs"), newTokens = of("newTokens");
   return {
-    tokensPerSecond: decodeMs > 0 ? of("newTokens") / (decodeMs / 1000) : null,
+    tokensPerSecond: decodeMs > 0 && newTokens > 0 ? newTokens / (decodeMs / 1000) : null, // fidelity makes no tokens
     ttftMs: of("ttftMs"),
     prefillMs: of("prefillMs"),
     compressMs: of("compressMs"),

@@ -66,6 +66,8 @@ function headlineOf({ full }: Board, { arm, cells, ratio }: BoardArm): VerdictLi
     ? ""
     : delta.p < SURE
     ? `, ${formatP(delta.p)}`
+    : delta.wins + delta.losses === 0
+    ? "; no sample differs"
     : `; the difference is within chance, ${formatP(delta.p)}`;
   return {
     tone: delta !== null && delta.p < SURE && delta.value < 0 ? "bad" : "good",
