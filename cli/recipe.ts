@@ -3,9 +3,9 @@
 import { Option } from "@commander-js/extra-typings";
 import type { Recipe } from "../lib/engine/recipe.ts";
 import { type BudgetSpec, parseBudget, parseRatio } from "../lib/methods/budget_spec.ts";
-import type { Method } from "../lib/methods/method.ts";
 import { readMethodFiles } from "../lib/methods/method_files.ts";
 import { findMethod, methods, wrappers } from "../lib/methods/registry.ts";
+import { severalMethods } from "../lib/methods/several.ts";
 import { parseSettings } from "../lib/methods/settings.ts";
 import { list, repeated } from "./options.ts";
 
@@ -73,7 +73,7 @@ export async function recipesFrom(
   },
 ): Promise<Recipe[]> {
   const chosen = flags.method.map(findMethod);
-  const all = allOf(chosen);
+  const all = severalMethods(chosen);
   const settings = parseSettings(all, flags.set);
   const files = await readMethodFiles(all, flags.methodFile);
   return chosen.flatMap((method) => {
@@ -82,14 +82,4 @@ export async function recipesFrom(
     const budgets = method.ignoresBudget ? flags.budget.slice(0, 1) : flags.budget;
     return budgets.map((budget) => ({ method, budget, set, files }));
   });
-}
-
-/** What any of the methods knows. */
-function allOf(chosen: readonly Method[]): Pick<Method, "name" | "parameters" | "files"> {
-  const parameters = new Map(chosen.flatMap((method) => method.parameters).map((p) => [p.name, p]));
-  return {
-    name: chosen.map(({ name }) => name).join(", "),
-    parameters: [...parameters.values()],
-    files: [...new Set(chosen.flatMap(({ files = [] }) => files))],
-  };
 }

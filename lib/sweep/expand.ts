@@ -15,7 +15,7 @@ import { formatLength, parseLength } from "./length.ts";
 import type { Manifest } from "./manifest.ts";
 import { type GridRecipe, recipesOf } from "./recipes.ts";
 import { isKept } from "./rules.ts";
-import type { Moment, Unit, UnitArm } from "./unit.ts";
+import { type Moment, tokeniseOf, type Unit, type UnitArm } from "./unit.ts";
 
 /** A model of a grid, before its weights are loaded. */
 export interface StudyModel {
@@ -185,7 +185,7 @@ function configFor(
     seed,
     moment,
     history: task.history ?? "golden",
-    tokenise: task.tokenise ?? "split",
+    tokenise: tokeniseOf(task, moment),
     truncate: grid.truncate,
     scorer: grid.scorer !== "auto" ? grid.scorer : task.dataMode === "official" ? "official" : "fixed",
   };

@@ -8,11 +8,14 @@ import type { Prediction } from "./prediction.ts";
 import { takes } from "./shard.ts";
 import type { SampleResult, Unit } from "./unit.ts";
 
+/** A unit that a runner gets: what is left of one that was planned. */
+export type LeftUnit = PlannedUnit & Unit;
+
 /** Something that runs the units of one model: an engine of this process, or a server. */
 export interface UnitRunner extends Disposable {
   /** Results of the samples that are not done, in any order. */
   run(
-    unit: Unit,
+    unit: LeftUnit,
     options: { readonly signal: AbortSignal; readonly onProgress: ProgressListener },
   ): AsyncIterable<SampleResult>;
 }
@@ -22,8 +25,8 @@ export interface StudyRun {
   readonly units: readonly PlannedUnit[];
   /** Of a shard: only its groups are run. */
   readonly journal: Journal;
-  /** One model is there at a time. @param units  All that it will run, for the memory that they need. */
-  readonly openRunner: (model: StudyModel, units: readonly Unit[]) => Promise<UnitRunner>;
+  /** One model is there at a time. */
+  readonly openRunner: (model: StudyModel) => Promise<UnitRunner>;
   /** Once aborted, the sample in work is finished and no other begun. */
   readonly stop: AbortSignal;
   /** End at the first failure instead of going on with other samples. @default false */
@@ -54,7 +57,7 @@ export async function runStudy(run: StudyRun): Promise<StudyOutcome> {
   for (const model of new Set(left.map(({ unit }) => unit.model))) {
     const own = left.filter(({ unit }) => unit.model === model);
     if (state.isOver) break;
-    using runner = await run.openRunner(model, own.map(({ unit }) => unit));
+    using runner = await run.openRunner(model);
     for (const { unit, weight } of own) {
       if (state.isOver) break;
       if (await runUnit(state, runner, unit, weight)) state.finished(weight);
@@ -65,7 +68,7 @@ export async function runStudy(run: StudyRun): Promise<StudyOutcome> {
 
 /** Samples of a unit that the same arms have not finished, and how much of the work they are. */
 interface Left {
-  readonly unit: PlannedUnit & Unit;
+  readonly unit: LeftUnit;
   readonly weight: number;
 }
 
@@ -150,7 +153,7 @@ class State {
 }
 
 /** @returns False when it was stopped before its end. */
-async function runUnit(state: State, runner: UnitRunner, unit: PlannedUnit & Unit, weight: number): Promise<boolean> {
+async function runUnit(state: State, runner: UnitRunner, unit: LeftUnit, weight: number): Promise<boolean> {
   const onProgress = (done: number, total: number) => state.progress(weight, total > 0 ? done / total : 0);
   const done = new Set(unit.done);
   const results = runner.run(unit, { signal: NEVER, onProgress })[Symbol.asyncIterator]();
@@ -181,7 +184,7 @@ const NEVER = new AbortController().signal;
 async function failed(
   state: State,
   runner: UnitRunner,
-  unit: PlannedUnit & Unit,
+  unit: LeftUnit,
   error: RunError | UsageError,
   weight: number,
 ): Promise<boolean> {

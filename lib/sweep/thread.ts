@@ -14,6 +14,9 @@ import type { Sample } from "../tasks/sample.ts";
 import { prefixTree, type Trunk } from "./prefix_tree.ts";
 import { tokeniseOf, type Unit } from "./unit.ts";
 
+/** What plans are made with: no weights. */
+type PlanningEngine = Pick<Engine, "text" | "config">;
+
 /** An arm on one prompt. */
 export interface ThreadArm {
   /** Its place in the unit. */
@@ -64,7 +67,7 @@ export interface UnitPlan {
  *
  * @throws {RunError} for a sample that does not fit the model, {UsageError} for a recipe that cannot be planned.
  */
-export function planUnit(engine: Engine, unit: Unit, samples: readonly Sample[]): UnitPlan {
+export function planUnit(engine: PlanningEngine, unit: Unit, samples: readonly Sample[]): UnitPlan {
   const { task, moment, truncate } = unit;
   const { history = "golden" } = task;
   const { contextLength } = engine.config;
@@ -87,7 +90,7 @@ export function planUnit(engine: Engine, unit: Unit, samples: readonly Sample[])
   return { samples, threads, leaves, tree, observe: observed(engine, unit, threads) };
 }
 
-function jobsOf(engine: Engine, unit: Unit, { head }: Prompt, turns: readonly PromptTurn[]): Job[] {
+function jobsOf(engine: PlanningEngine, unit: Unit, { head }: Prompt, turns: readonly PromptTurn[]): Job[] {
   const format = formatOf(unit.session);
   const [first] = turns;
   const whole = [...head, ...first!.tail];
@@ -112,7 +115,7 @@ function jobsOf(engine: Engine, unit: Unit, { head }: Prompt, turns: readonly Pr
 }
 
 /** What prefills keep for plans that come later: also for those of turns that are still far. */
-function observed(engine: Engine, unit: Unit, threads: readonly Thread[]): Observation[] {
+function observed(engine: PlanningEngine, unit: Unit, threads: readonly Thread[]): Observation[] {
   const plans = threads.flatMap(({ jobs }) => jobs.flatMap(({ arms }) => arms.map(({ planned }) => planned.plans)));
   if (!threads.some(({ turns }) => turns.length > 1)) return observationsFor(plans);
   const format = formatOf(unit.session);

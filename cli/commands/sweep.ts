@@ -1,0 +1,48 @@
+/** `rocketkv sweep`: a grid of models, methods, budgets and tasks, from flags, a file or a preset. */
+import { type Command, Option } from "@commander-js/extra-typings";
+import { UsageError } from "../../lib/error.ts";
+import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid.ts";
+import { formatGrid, readGrid } from "../../lib/sweep/grid_file.ts";
+import { parseLength } from "../../lib/sweep/length.ts";
+import { presets } from "../../lib/sweep/preset.ts";
+import * as option from "../options.ts";
+import { runGrid } from "../study.ts";
+import { gridFrom } from "../study_grid.ts";
+import { oneOf, studyOptions } from "../study_options.ts";
+import { write } from "../ui/output.ts";
+
+export function declare(command: Command): void {
+  studyOptions(
+    command
+      .addOption(
+        new Option("--grid <file>", "YAML, JSON or TOML file with the grid; flags override its fields"),
+      )
+      .addOption(
+        new Option("--preset <name>", `grid that comes along: ${Object.keys(presets).join(", ")}`)
+          .conflicts("grid").argParser((text) => oneOf("--preset", text, Object.keys(presets))),
+      )
+      .option("--print-grid", "print the grid as a file instead of running it", false)
+      .addOption(
+        new Option("--task <names>", "tasks, separated by commas: niah, ruler/vt, ruler for all of it")
+          .argParser(option.list("--task", String)),
+      )
+      .addOption(
+        new Option("--length <tokens>", "lengths, separated by commas: tokens, or words as in 2048w (1024,2048)")
+          .argParser(option.list("--length", parseLength)),
+      ),
+  ).action(async (flags) => {
+    const base = await baseGrid(flags);
+    const tasks = flags.task?.map((name) => ({ name, options: {} })) ?? null;
+    const grid = gridFrom(base, flags, tasks, flags.length ?? null);
+    if (flags.printGrid) return write(await formatGrid(grid));
+    if (grid.tasks.length === 0) {
+      throw new UsageError("Cannot sweep without tasks: pass --task niah, --preset smoke, or --grid and a file");
+    }
+    await runGrid(flags, grid, { command: "sweep" });
+  });
+}
+
+async function baseGrid({ grid, preset }: { grid?: string | undefined; preset?: string | undefined }): Promise<Grid> {
+  if (grid !== undefined) return await readGrid(grid);
+  return preset === undefined ? DEFAULT_GRID : presets[preset]!;
+}

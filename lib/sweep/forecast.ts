@@ -1,0 +1,126 @@
+/** What a study will take, before anything runs. */
+import { unitWorkload } from "../engine/workload.ts";
+import { type MemoryNeed, memoryNeed } from "../engine/memory.ts";
+import type { ModelSource } from "../model/types.ts";
+import type { Device } from "../native/library.ts";
+import { assemble, type Prompt } from "../tasks/assemble.ts";
+import type { Sample } from "../tasks/sample.ts";
+import type { PlannedUnit } from "./expand.ts";
+import { prefillTokens } from "./prefills.ts";
+import { armTokens } from "./run_job.ts";
+import { planUnit } from "./thread.ts";
+import { tokeniseOf, type Unit } from "./unit.ts";
+
+/** Where a model's memory need comes from; null for one that a server runs. */
+export interface Site {
+  readonly source: ModelSource;
+  readonly kind: Device["kind"];
+}
+
+export interface UnitsForecast {
+  /** Samples times arms. */
+  readonly answers: number;
+  readonly samples: number;
+  /** Tokens of prompts, those that samples and arms share once; and most tokens that arms are fed one by one. */
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  /** Of the unit that needs most; null for a server's. */
+  readonly memory: MemoryNeed | null;
+  /** The first prompts, for people. */
+  readonly prompts: readonly ShownPrompt[];
+}
+
+export interface ShownPrompt {
+  readonly task: string;
+  readonly sample: string;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+  /** Special tokens included. */
+  readonly text: string;
+}
+
+/** Groups of a place that are made: the others are taken to be like them. */
+const MADE = 3;
+
+/**
+ * @param units  Of one model. Of every task, length, seed, moment and KV type the first, middle and last group are generated.
+ * @param show   Prompts to bring along.
+ * @throws {RunError} for samples that cannot be made or do not fit, {UsageError} for recipes that cannot be planned.
+ */
+export async function forecastUnits(
+  units: readonly PlannedUnit[],
+  site: Site | null,
+  show: number,
+): Promise<UnitsForecast> {
+  const sum = { answers: 0, samples: 0, prefillTokens: 0, decodeTokens: 0 };
+  let memory: MemoryNeed | null = null;
+  const prompts: ShownPrompt[] = [];
+  for (const own of Map.groupBy(units, placeOf).values()) {
+    const made = [...new Set([0, own.length >> 1, own.length - 1])].slice(0, MADE).map((i) => own[i]!);
+    let keys = 0, prefill = 0, decode = 0;
+    for (const unit of made) {
+      const samples = await unit.group.make();
+      const size = sizeOf(unit, samples, site);
+      keys += samples.length;
+      prefill += size.prefillTokens;
+      decode += size.decodeTokens;
+      if (site !== null && size.newTokens !== null) {
+        const need = memoryNeed(site.source, unitWorkload(site.source.config, { ...unit, ...size }), site.kind);
+        if (memory === null || total(need) > total(memory)) memory = need;
+      }
+      for (const [i, prompt] of size.prompts.entries()) {
+        if (prompts.length < show) prompts.push(shown(unit, samples[i]!, prompt));
+      }
+    }
+    const count = own.reduce((sum, { group }) => sum + group.keys.length, 0);
+    sum.samples += count;
+    sum.answers += count * own[0]!.arms.length;
+    sum.prefillTokens += prefill / keys * count;
+    sum.decodeTokens += decode / keys * count;
+  }
+  return { ...sum, memory, prompts };
+}
+
+function placeOf({ task, length, moment, session, arms }: PlannedUnit): string {
+  return JSON.stringify([task.spec, length, moment, session, arms.map(({ cell }) => cell)]);
+}
+
+function total({ weightBytes, cacheBytes, workBytes }: MemoryNeed): number {
+  return weightBytes + cacheBytes + workBytes;
+}
+
+interface UnitSize {
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+  readonly prompts: readonly Prompt[];
+}
+
+function sizeOf(planned: PlannedUnit, samples: readonly Sample[], site: Site | null): UnitSize {
+  const { model: { text }, task, moment, truncate } = planned;
+  const { history = "golden" } = task;
+  const contextLength = site?.source.config.contextLength ?? Infinity;
+  const options = { tokenise: tokeniseOf(task, moment), history, truncate, contextLength };
+  const prompts = samples.map((sample) => assemble(text, sample, options));
+  const lengths = prompts.map(({ head, turns }) => head.length + turns.reduce((sum, { tail }) => sum + tail.length, 0));
+  const answers = prompts.map(({ turns }) => turns.reduce((sum, { newTokens }) => sum + newTokens, 0));
+  const longest = { promptTokens: Math.max(...lengths), newTokens: Math.max(...answers), prompts };
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  if (site === null) return { ...longest, prefillTokens: sum(lengths), decodeTokens: sum(answers) };
+  const unit: Unit = { ...planned, done: new Set() };
+  const plan = planUnit({ text, config: site.source.config }, unit, samples);
+  const fed = plan.threads.flatMap((thread) => thread.jobs.map((job) => job.arms.length * armTokens(thread, job)));
+  return { ...longest, prefillTokens: prefillTokens(plan, () => true), decodeTokens: sum(fed) };
+}
+
+function shown({ task, model }: PlannedUnit, { key }: Sample, { head, turns }: Prompt): ShownPrompt {
+  const ids = [...head, ...turns[0]!.tail];
+  return {
+    task: task.spec.name,
+    sample: key,
+    promptTokens: ids.length,
+    newTokens: turns[0]!.newTokens,
+    text: model.text.tokenizer.decode(ids, { special: true }),
+  };
+}
