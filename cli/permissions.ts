@@ -85,7 +85,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   ruler: GRID,
   longbench: GRID,
   scbench: GRID,
-  sweep: { ...GRID, runs: ["sbatch", "squeue", "scancel", "sinfo"] },
+  sweep: { ...GRID, reads: [...GRID.reads ?? [], "ROCKETKV_PROGRAM"], runs: ["sbatch", "squeue", "scancel", "sinfo"] },
   status: { runs: ["squeue"] },
   merge: { writes: RUN_FOLDER },
   rescore: { writes: RUN_FOLDER, chinese: true },

@@ -26,10 +26,12 @@ import { Progress } from "./ui/progress.ts";
 export interface StudyHooks {
   /** Names the run folder. @default the benchmark of the first task */
   readonly command?: string;
-  /** Every answer as it is written down: for displays that are alive. Without it there is a progress line. */
+  /** Every answer as it is written down: for displays that are alive. The line below them is that of the progress. */
   readonly onAnswer?: (cell: Cell, prediction: Prediction) => void;
   /** The run when nothing more is done, also when it was stopped: in front of the table. */
   readonly onEnd?: (run: Run) => void | Promise<void>;
+  /** Takes a run over whose folder has its manifest, instead of running it here. Nobody is at work there meanwhile. */
+  readonly handOver?: (path: string, manifest: Manifest, expansion: Expansion) => Promise<void>;
 }
 
 /**
@@ -57,6 +59,11 @@ export async function runGrid(flags: StudyFlags, grid: Grid, hooks: StudyHooks):
     const expansion = await expand(grid, (name) => models.open(name));
     stop.throwIfAborted();
     if (flags.dryRun) return await dryRun(flags, path, expansion, models);
+    if (hooks.handOver !== undefined) {
+      const [lock, manifest] = await takeFolder(path, flags, grid, expansion, models);
+      using _lock = lock;
+      return await hooks.handOver(path, manifest, expansion);
+    }
     const outcome = await runIn(path, flags, grid, expansion, models, hooks, stop);
     await finish(path, flags, outcome, hooks);
   } catch (error) {
@@ -75,16 +82,9 @@ async function runIn(
   hooks: StudyHooks,
   stop: AbortSignal,
 ): Promise<StudyOutcome> {
-  const { shard } = flags;
-  const holder = { pid: Deno.pid, host: Deno.hostname(), since: new Date().toISOString() };
-  const [lock, manifest] = await lockShard(
-    path,
-    shard,
-    holder,
-    (others) => resume(path, manifestOf(grid, expansion, models), flags, others.length === 0),
-  );
+  const [lock, manifest] = await takeFolder(path, flags, grid, expansion, models);
   using _lock = lock;
-  const journal = await Journal.open(path, manifest.cells, shard);
+  const journal = await Journal.open(path, manifest.cells, flags.shard);
   using progress = new Progress("study");
   return await runCells({
     ...expansion,
@@ -93,8 +93,25 @@ async function runIn(
     stop,
     failFast: flags.failFast,
     ...(hooks.onAnswer && { onAnswer: hooks.onAnswer }),
-    onProgress: (done, total) => hooks.onAnswer === undefined && progress.update(done, total),
+    onProgress: (done, total) => progress.update(done, total),
   });
+}
+
+/** Lock this process's shard, and make the run's manifest or see that it is this run's. */
+function takeFolder(
+  path: string,
+  flags: StudyFlags,
+  grid: Grid,
+  expansion: Expansion,
+  models: StudyModels,
+): Promise<[Disposable, Manifest]> {
+  const holder = { pid: Deno.pid, host: Deno.hostname(), since: new Date().toISOString() };
+  return lockShard(
+    path,
+    flags.shard,
+    holder,
+    (others) => resume(path, manifestOf(grid, expansion, models), flags, others.length === 0),
+  );
 }
 
 function manifestOf(grid: Grid, { cells, expected }: Expansion, models: StudyModels): Manifest {

@@ -42,6 +42,7 @@ void start(const Installation& installation, const vector<string_view>& words) {
 
   setenv("DENO_DIR", installation.deno_dir.c_str(), 1);
   setenv("DENO_NO_UPDATE_CHECK", "1", 1);
+  setenv("ROCKETKV_PROGRAM", own_path().c_str(), 1);  // scripts that it writes start it again
   vector<char*> argv;
   for (string& word : line) argv.push_back(word.data());
   argv.push_back(nullptr);

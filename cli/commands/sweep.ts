@@ -9,6 +9,8 @@ import * as option from "../options.ts";
 import { runGrid } from "../study.ts";
 import { gridFrom } from "../study_grid.ts";
 import { oneOf, studyOptions } from "../study_options.ts";
+import * as slurm from "../slurm_options.ts";
+import { taskOptions } from "../task_options.ts";
 import { write } from "../ui/output.ts";
 
 export function declare(command: Command): void {
@@ -27,18 +29,42 @@ export function declare(command: Command): void {
           .argParser(option.list("--task", String)),
       )
       .addOption(
+        new Option(
+          "--task-option <name=value>",
+          "option of these tasks, such as data=own.jsonl of task file; may be repeated",
+        )
+          .default([] as string[], "none").argParser(option.repeated),
+      )
+      .addOption(
         new Option("--length <tokens>", "lengths, separated by commas: tokens, or words as in 2048w (1024,2048)")
           .argParser(option.list("--length", parseLength)),
-      ),
+      )
+      .addOption(slurm.executorOption())
+      .addOption(slurm.emitOption())
+      .addOption(slurm.tasksOption())
+      .addOption(slurm.runningOption())
+      .addOption(slurm.partitionOption())
+      .addOption(slurm.timeOption())
+      .addOption(slurm.gresOption())
+      .addOption(slurm.accountOption())
+      .addOption(slurm.cpusOption())
+      .addOption(slurm.memoryOption())
+      .addOption(slurm.moreOption()),
   ).action(async (flags) => {
     const base = await baseGrid(flags);
-    const tasks = flags.task?.map((name) => ({ name, options: {} })) ?? null;
+    const options = taskOptions("--task-option", flags.taskOption);
+    if (flags.task === undefined && flags.taskOption.length > 0) {
+      throw new UsageError("Cannot use --task-option without --task: expected the tasks that it is of");
+    }
+    const tasks = flags.task?.map((name) => ({ name, options })) ?? null;
     const grid = gridFrom(base, flags, tasks, flags.length ?? null);
     if (flags.printGrid) return write(await formatGrid(grid));
     if (grid.tasks.length === 0) {
       throw new UsageError("Cannot sweep without tasks: pass --task niah, --preset smoke, or --grid and a file");
     }
-    await runGrid(flags, grid, { command: "sweep" });
+    if (flags.executor !== "slurm") return await runGrid(flags, grid, { command: "sweep" });
+    const { handOverToSlurm } = await import("../study_slurm.ts");
+    await runGrid(flags, grid, { command: "sweep", handOver: await handOverToSlurm(flags, grid) });
   });
 }
 
