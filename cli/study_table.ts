@@ -1,5 +1,7 @@
 /** What a study found, for the terminal: scores by task and arm. */
 import { cellRows } from "../lib/report/cell_rows.ts";
+import type { Row } from "../lib/report/csv.ts";
+import { taskKey, taskLabels } from "../lib/report/identity.ts";
 import { type Study, studyOf } from "../lib/report/study.ts";
 import type { Run } from "../lib/sweep/manifest.ts";
 import { formatBytes, formatCount, threeDigits } from "./ui/format.ts";
@@ -8,9 +10,12 @@ import { textTable } from "./ui/table.ts";
 /** One row per cell that has answers. Columns that are the same everywhere are left out, but for task and arm. */
 export function studyTable(run: Run): string {
   const study = studyOf([run]);
-  const rows = cellRows(study).filter(({ n }) => Number(n) > 0);
+  const labels = taskLabels(study.cells.map(({ config }) => config));
+  const rows = cellRows(study)
+    .map((row, i): Row => ({ ...row, task: labels.get(taskKey(study.cells[i]!.config))! }))
+    .filter(({ n }) => Number(n) > 0);
   const number = (value: unknown, format: (value: number) => string) => typeof value === "number" ? format(value) : "-";
-  const axes = ["model", "task", "taskOptions", "length", "seed", "moment", "kvType"] as const;
+  const axes = ["model", "task", "length", "seed", "moment", "kvType"] as const;
   const shown = axes.filter((axis) => axis === "task" || new Set(rows.map((row) => row[axis])).size > 1);
   return textTable(
     [...shown.map(headOf), "arm", "n", "score", "95% interval", "to full", "read", "KV bytes read", "stored"],
@@ -29,7 +34,7 @@ export function studyTable(run: Run): string {
 }
 
 function headOf(axis: string): string {
-  return axis === "taskOptions" ? "options" : axis === "kvType" ? "KV type" : axis;
+  return axis === "kvType" ? "KV type" : axis;
 }
 
 /** The same for programs. */

@@ -75,16 +75,17 @@ export function benchmarkOf({ task }: CellConfig): string {
 }
 
 /**
- * Names of tasks, as short as tells them apart: their options are only there where a run has one name with several.
+ * Names of tasks, as short as tells them apart: of their options only those are there that differ between tasks of one name.
  *
  * @returns Label by the canonical JSON of the task.
  */
 export function taskLabels(configs: readonly CellConfig[]): Map<string, string> {
   const byName = Map.groupBy(configs, ({ task }) => task.name);
   return new Map(configs.map(({ task }) => {
-    const others = new Set(byName.get(task.name)!.map((config) => keyOf(config.task.options)));
-    const options = Object.entries(task.options).map(([name, value]) => `${name}=${plain(value)}`).join(" ");
-    return [keyOf(task), others.size > 1 ? `${task.name} ${options}` : task.name];
+    const differs = ([name]: [string, Json]) =>
+      new Set(byName.get(task.name)!.map((other) => plain(other.task.options[name] ?? null))).size > 1;
+    const options = Object.entries(task.options).filter(differs).map(([name, value]) => `${name}=${plain(value)}`);
+    return [keyOf(task), [task.name, ...options].join(" ")];
   }));
 }
 
