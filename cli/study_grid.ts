@@ -8,8 +8,10 @@ import type { Length } from "../lib/tasks/task.ts";
 import type { StudyFlags } from "./study_options.ts";
 
 /**
+ * What a flag says replaces what the base says of all its tasks, and what they have of their own.
+ *
  * @param tasks    Instead of the base's; null keeps those.
- * @param lengths  Instead of the base's and those of its tasks; null keeps them.
+ * @param lengths  Null keeps the base's.
  * @throws {UsageError} for settings and files that no method knows.
  */
 export function gridFrom(
@@ -21,11 +23,14 @@ export function gridFrom(
   const budgets = [...flags.budget ?? [], ...flags.ratio ?? []];
   const texts = lengths?.map(formatLength);
   const ownTasks = (tasks ?? base.tasks).map((task): GridTask => {
-    const { lengths: _, samples: __, ...spec } = task;
+    const { name, options, methods, ...own } = task;
     return {
-      ...spec,
-      ...(task.lengths !== undefined && !texts && { lengths: task.lengths }),
-      ...(task.samples !== undefined && flags.samples === undefined && { samples: task.samples }),
+      name,
+      options,
+      ...(methods !== undefined && flags.method === undefined && { methods: withFlags(methods, flags) }),
+      ...(own.budgets !== undefined && budgets.length === 0 && { budgets: own.budgets }),
+      ...(own.lengths !== undefined && texts === undefined && { lengths: own.lengths }),
+      ...(own.samples !== undefined && flags.samples === undefined && { samples: own.samples }),
     };
   });
   return {
@@ -53,5 +58,9 @@ function methodsFrom(base: Grid, flags: StudyFlags): GridMethod[] {
     throw new UsageError(`Cannot use --method ${named.join(",")} with --endpoint: the server has a cache of its own`);
   }
   const chosen: readonly GridMethod[] = named?.map((name) => ({ name, set: {}, files: {} })) ?? base.methods;
-  return withFiles(withSettings(chosen, flags.set), flags.methodFile);
+  return withFlags(chosen, flags);
+}
+
+function withFlags(methods: readonly GridMethod[], { set, methodFile }: StudyFlags): GridMethod[] {
+  return withFiles(withSettings(methods, set), methodFile);
 }

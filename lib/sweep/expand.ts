@@ -50,14 +50,13 @@ export interface Expansion extends Pick<Manifest, "cells" | "expected"> {
  *   are not there.
  */
 export async function expand(grid: Grid, openModel: (name: string) => Promise<StudyModel>): Promise<Expansion> {
-  const recipes = await recipesOf(grid);
   const tasks = await openTasks(grid);
   const parts: Expansion[] = [];
   for (const name of new Set(grid.models)) {
     const model = await openModel(name);
     for (const task of tasks) {
       for (const length of lengthsOf(grid, task)) {
-        for (const seed of new Set(grid.seeds)) parts.push(await expandPlace(grid, model, task, length, seed, recipes));
+        for (const seed of new Set(grid.seeds)) parts.push(await expandPlace(grid, model, task, length, seed));
       }
     }
   }
@@ -75,15 +74,18 @@ export async function expand(grid: Grid, openModel: (name: string) => Promise<St
 interface OpenTask {
   readonly task: Task;
   readonly settings: GridTask;
+  readonly recipes: readonly GridRecipe[];
 }
 
 /** Every task once, those of whole benchmarks too. */
 async function openTasks(grid: Grid): Promise<OpenTask[]> {
   const opened = new Map<string, OpenTask>();
   for (const settings of grid.tasks) {
+    const { methods = grid.methods, budgets = grid.budgets } = settings;
+    const recipes = await recipesOf({ methods, budgets });
     for (const spec of await expandTasks({ name: settings.name, options: settings.options })) {
       const key = canonicalJson([spec.name, spec.options, [...settings.lengths ?? []]]);
-      if (!opened.has(key)) opened.set(key, { task: await openTask(spec), settings });
+      if (!opened.has(key)) opened.set(key, { task: await openTask(spec), settings, recipes });
     }
   }
   return [...opened.values()];
@@ -98,10 +100,9 @@ function lengthsOf(grid: Grid, { task, settings }: OpenTask): (Length | null)[] 
 async function expandPlace(
   grid: Grid,
   model: StudyModel,
-  { task, settings }: OpenTask,
+  { task, settings, recipes }: OpenTask,
   length: Length | null,
   seed: number,
-  recipes: readonly GridRecipe[],
 ): Promise<Expansion> {
   const cells: Cell[] = [];
   const shared: Omit<PlannedUnit, "group" | "place">[] = [];

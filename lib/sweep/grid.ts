@@ -22,6 +22,8 @@ export interface GridMethod {
 /** A task, or all of a benchmark's. */
 export interface GridTask extends TaskSpec {
   /** Instead of the grid's. */
+  readonly methods?: readonly GridMethod[];
+  readonly budgets?: readonly string[];
   readonly lengths?: readonly string[];
   readonly samples?: number;
 }

@@ -1,6 +1,6 @@
 /** Grids as files: YAML, JSON or TOML. `docs/studies.md` shows one with every field. */
 import { UsageError } from "../error.ts";
-import { formatBudget, parseBudget, parseRatio } from "../methods/budget_spec.ts";
+import { type BudgetSpec, formatBudget, parseBudget, parseRatio } from "../methods/budget_spec.ts";
 import { KV_TYPES } from "../methods/kv_format.ts";
 import { findMethod } from "../methods/registry.ts";
 import { expandTasks, openTask } from "../tasks/catalog.ts";
@@ -29,17 +29,10 @@ export async function parseGrid(file: string, text: string): Promise<Grid> {
   const root: Value = new Value(located, located.data);
   const fields = root.fields(FIELDS), { tasks } = fields;
   if (tasks === undefined) root.fail("the field tasks is missing");
-  const lists = { budget: fields.budgets?.items() ?? [], ratio: fields.ratios?.items() ?? [] };
-  const budgets = [
-    ...await Promise.all(lists.budget.map(readBudget)),
-    ...await Promise.all(
-      lists.ratio.map((value) => value.checked(() => formatBudget(parseRatio(value.word("a ratio"))))),
-    ),
-  ];
   return {
     models: fields.models?.items().map((value) => value.text("the name of a model")) ?? DEFAULT_GRID.models,
     methods: await readMethods(fields),
-    budgets: budgets.length > 0 ? budgets : DEFAULT_GRID.budgets,
+    budgets: await readBudgets(fields) ?? DEFAULT_GRID.budgets,
     tasks: await Promise.all(tasks.items().map(readTask)),
     lengths: fields.lengths === undefined ? DEFAULT_GRID.lengths : await readLengths(fields.lengths),
     seeds: fields.seeds?.items().map((value) => value.integer(0)) ?? DEFAULT_GRID.seeds,
@@ -57,16 +50,12 @@ export async function parseGrid(file: string, text: string): Promise<Grid> {
 /** A grid as a file that `parseGrid` reads. */
 export async function formatGrid({ endpoint, ...grid }: Grid): Promise<string> {
   const { stringify } = await import("yaml");
-  const methods = grid.methods.map(({ name, set, files }) =>
-    Object.keys({ ...set, ...files }).length === 0 ? name : {
-      name,
-      ...(Object.keys(set).length > 0 && { set }),
-      ...(Object.keys(files).length > 0 && { files }),
-    }
-  );
-  const tasks = grid.tasks.map(({ options, ...task }) => ({
-    ...task,
+  const methods = grid.methods.map(shortMethod);
+  const tasks = grid.tasks.map(({ name, options, methods, ...task }) => ({
+    name,
     ...(Object.keys(options).length > 0 && { options }),
+    ...(methods !== undefined && { methods: methods.map(shortMethod) }),
+    ...task,
   }));
   const lists = { include: grid.include, exclude: grid.exclude };
   const rules = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
@@ -78,9 +67,23 @@ export async function formatGrid({ endpoint, ...grid }: Grid): Promise<string> {
   });
 }
 
-function readBudget(value: Value): Promise<string> {
-  const text = value.word("tokens such as 256, or a ratio such as 16x");
-  return value.checked(() => formatBudget(text.endsWith("x") ? parseRatio(text) : parseBudget(text)));
+function shortMethod({ name, set, files }: GridMethod): unknown {
+  const own = Object.entries({ set, files }).filter(([, values]) => Object.keys(values).length > 0);
+  return own.length === 0 ? name : { name, ...Object.fromEntries(own) };
+}
+
+/** Those of `budgets` and of `ratios`; null where there is neither. */
+async function readBudgets(
+  { budgets, ratios }: Partial<Record<"budgets" | "ratios", Value>>,
+): Promise<string[] | null> {
+  if (budgets === undefined && ratios === undefined) return null;
+  const read = (value: Value, parse: (text: string) => BudgetSpec, wanted: string) =>
+    Promise.all(value.items().map((one) => one.checked(() => formatBudget(parse(one.word(wanted))))));
+  const either = (text: string) => text.endsWith("x") ? parseRatio(text) : parseBudget(text);
+  return [
+    ...budgets === undefined ? [] : await read(budgets, either, "tokens such as 256, or a ratio such as 16x"),
+    ...ratios === undefined ? [] : await read(ratios, parseRatio, "a ratio such as 16x"),
+  ];
 }
 
 function readLengths(value: Value): Promise<string[]> {
@@ -89,11 +92,10 @@ function readLengths(value: Value): Promise<string[]> {
   return Promise.all(value.items().map(read));
 }
 
-async function readMethods(fields: Partial<Record<typeof FIELDS[number], Value>>): Promise<GridMethod[]> {
-  const methods = fields.methods === undefined
-    ? DEFAULT_GRID.methods
-    : await Promise.all(fields.methods.items().map(readMethod));
-  const { set, methodFiles } = fields;
+async function readMethods(
+  { methods: named, set, methodFiles }: Partial<Record<"methods" | "set" | "methodFiles", Value>>,
+): Promise<GridMethod[]> {
+  const methods = named === undefined ? DEFAULT_GRID.methods : await Promise.all(named.items().map(readMethod));
   const withSet = set === undefined ? methods : await set.checked(() => withSettings(methods, settingTexts(set)));
   if (methodFiles === undefined) return [...withSet];
   const texts = Object.entries(readPaths(methodFiles)).map((pair) => pair.join("="));
@@ -133,7 +135,8 @@ async function readTask(value: Value): Promise<GridTask> {
     await value.checked(() => expandTasks(spec));
     return spec;
   }
-  const { name, options, lengths, samples } = value.fields(["name", "options", "lengths", "samples"]);
+  const fields = value.fields(["name", "options", "methods", "budgets", "ratios", "lengths", "samples"]);
+  const { name, options, methods, lengths, samples } = fields;
   if (name === undefined) value.fail("the field name of a task is missing");
   const spec = {
     name: name.text("the name of a task"),
@@ -144,8 +147,11 @@ async function readTask(value: Value): Promise<GridTask> {
   const specs = await name.checked(() => expandTasks(spec));
   // Options are the task's own: only it knows which there are.
   if (options !== undefined) { for (const one of specs) await options.checked(() => openTask(one)); }
+  const budgets = await readBudgets(fields);
   return {
     ...spec,
+    ...(methods !== undefined && { methods: await readMethods({ methods }) }),
+    ...(budgets !== null && { budgets }),
     ...(lengths !== undefined && { lengths: await readLengths(lengths) }),
     ...(samples !== undefined && { samples: samples.integer(1) }),
   };
