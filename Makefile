@@ -92,8 +92,13 @@ model: setup $(BUILD)/rocketkv
 demo: all model
 	@scripts/demo.sh
 
+# Where there is none the reason is printed, here and by the test that is then ignored.
+.PHONY: browser
+browser:
+	@scripts/setup_browser.sh > /dev/null || true
+
 # All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
-test: all dist testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model
+test: all dist testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model browser
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp

@@ -3,7 +3,7 @@
 /** Chromium's path, or why there is none. */
 export async function findChromium(): Promise<{ readonly path: string } | { readonly reason: string }> {
   const script = decodeURIComponent(new URL("../../scripts/setup_browser.sh", import.meta.url).pathname);
-  const { success, stdout, stderr } = await new Deno.Command(script).output();
+  const { success, stdout, stderr } = await new Deno.Command(script, { args: ["--find"] }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return success ? { path: text(stdout) } : { reason: text(stderr) };
 }
