@@ -24,7 +24,8 @@ const CELL = 2, GAP = 3;
 export function heatMapLines(panels: readonly HeatPanel[], layout: HeatLayout): string[] {
   const { columns, rows, width, height } = layout;
   const margin = Math.max(...rows.map((row) => row.length)) + 1;
-  const inner = Math.max(columns.length * CELL, 12);
+  const longest = Math.max(12, ...panels.map(({ title }) => title.length));
+  const inner = Math.max(columns.length * CELL, Math.min(longest, 24));
   const across = Math.max(1, Math.floor((width - margin + GAP) / (inner + GAP)));
   const down = Math.max(1, Math.floor((height - 2) / (rows.length + 2)));
   const shown = panels.slice(0, across * down), lines: string[] = [];

@@ -18,18 +18,18 @@ Deno.test("a panel has a row per depth and a cell per length, the denser the bet
 });
 
 Deno.test("panels stand side by side as far as there is room, and the others are counted", () => {
-  const panels = ["full", "streaming 256 sinks=4", "c", "d", "e"].map((title) => ({ title, value: () => 1 }));
-  const lines = heatMapLines(panels, { ...layout, width: 40, height: 8 });
+  const panels = ["full", "streaming 256 sinks=4 window=9", "c", "d", "e"].map((title) => ({ title, value: () => 1 }));
+  const lines = heatMapLines(panels, { ...layout, width: 56, height: 8 });
   assert.deepEqual(lines, [
-    "     full           streaming 2…",
-    "  0% ██████         ██████",
-    " 50% ██████         ██████",
-    "100% ██████         ██████",
-    "     1024 to 4096   1024 to 4096",
+    "     full                       streaming 256 sinks=4 w…",
+    "  0% ██████                     ██████",
+    " 50% ██████                     ██████",
+    "100% ██████                     ██████",
+    "     1024 to 4096               1024 to 4096",
     "and 3 more that there is no room for",
   ]);
-  for (const line of heatMapLines(panels, { ...layout, width: 40, height: 8, color: false })) assert(line.length <= 40);
-  assert.equal(heatMapLines(panels, { ...layout, width: 40, height: 12 }).length, 2 * 5 + 1);
+  for (const line of heatMapLines(panels, { ...layout, width: 56, height: 8, color: false })) assert(line.length <= 56);
+  assert.equal(heatMapLines(panels, { ...layout, width: 56, height: 12 }).length, 2 * 5 + 1);
 });
 
 function screen(terminal: boolean): Screen & { written: string[] } {
