@@ -13,7 +13,7 @@ export function declare(command: Command): void {
     .addOption(
       new Option(
         "--task <names>",
-        `tasks, separated by commas, or all for the sixteen English ones: ${NAMES.join(", ")}`,
+        `tasks, separated by commas, or all for the sixteen English ones; v2 is LongBench v2: ${NAMES.join(", ")}`,
       )
         .default(["all"], "all").argParser(option.list("--task", String)),
     )
@@ -40,6 +40,8 @@ export function declare(command: Command): void {
       recursionLimit: flags.rougeRecursionLimit,
     });
     const names = flags.task.includes("all") ? ENGLISH : flags.task;
-    await runStudy(flags, names.map((name): GridTask => ({ name: `longbench/${name}`, options })), null);
+    const task = (name: string): GridTask =>
+      name === "v2" ? { name: "longbench-v2", options } : { name: `longbench/${name}`, options };
+    await runStudy(flags, names.map(task), null);
   });
 }

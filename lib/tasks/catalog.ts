@@ -18,6 +18,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   fidelity: () => import("./fidelity.ts"),
   ruler: () => import("./ruler/task.ts"),
   longbench: () => import("./longbench/task.ts"),
+  "longbench-v2": () => import("./longbench_v2/task.ts"),
   scbench: () => import("./scbench/task.ts"),
   file: () => import("./file/task.ts"),
 };

@@ -37,6 +37,7 @@ export interface ImportedFile {
 /** Benchmarks that can be imported, by name. */
 export const importables: Readonly<Record<string, () => Promise<Importable>>> = {
   longbench: async () => (await import("./longbench/import.ts")).importable,
+  "longbench-v2": async () => (await import("./longbench_v2/import.ts")).importable,
   scbench: async () => (await import("./scbench/import.ts")).importable,
 };
 

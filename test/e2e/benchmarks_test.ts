@@ -152,7 +152,7 @@ Deno.test("data import refuses bad records before anything is kept, and keeps wh
     /^Cannot import longbench from .*: expected files such as narrativeqa\.jsonl, found none; they are in .*\n$/,
   );
   const unknown = await run("ruler", `${folder.path}/good`);
-  assert.deepEqual([unknown.code, unknown.stderr], [2, 'Cannot import "ruler": expected one of longbench, scbench\n']);
+  assert.deepEqual([unknown.code, unknown.stderr], [2, 'Cannot import "ruler": expected one of longbench, longbench-v2, scbench\n']);
   const few = await run("longbench");
   assert.deepEqual([few.code, few.stderr], [
     2,

@@ -8,6 +8,7 @@ import { niah } from "./niah.ts";
 import type { Metric, ScoreMode, Scores } from "./metric.ts";
 import { repoqa } from "./repoqa.ts";
 import * as scbench from "./scbench.ts";
+import { statedChoice } from "./stated_choice.ts";
 
 export const metrics = {
   match_all: matchAll,
@@ -32,6 +33,7 @@ export const metrics = {
   passkey: scbench.passkey,
   rouge_lsum: scbench.summary,
   choice,
+  stated_choice: statedChoice,
   repoqa,
 } as const satisfies Record<string, Metric>;
 
