@@ -45,16 +45,6 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/bench.ts"),
   },
   {
-    name: "serve",
-    summary: "answer requests in the form of OpenAI's API",
-    load: () => import("./commands/serve.ts"),
-  },
-  {
-    name: "export",
-    summary: "write the numbers of a plan as another engine's configuration",
-    load: () => import("./commands/export.ts"),
-  },
-  {
     name: "niah",
     summary: "find needles in haystacks, at every length and depth",
     load: () => import("./commands/niah.ts"),
@@ -63,16 +53,6 @@ export const commands: readonly CommandEntry[] = [
     name: "ruler",
     summary: "run RULER's thirteen tasks, generated or from its files",
     load: () => import("./commands/ruler.ts"),
-  },
-  {
-    name: "sweep",
-    summary: "run a grid of models, methods, budgets and tasks",
-    load: () => import("./commands/sweep.ts"),
-  },
-  {
-    name: "pull",
-    summary: "download a model, or check the ones that are here",
-    load: () => import("./commands/pull.ts"),
   },
   {
     name: "longbench",
@@ -85,9 +65,19 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/scbench.ts"),
   },
   {
-    name: "data",
-    summary: "check and keep downloaded benchmarks, write generated samples as files",
-    load: () => import("./commands/data.ts"),
+    name: "sweep",
+    summary: "run a grid of models, methods, budgets and tasks",
+    load: () => import("./commands/sweep.ts"),
+  },
+  {
+    name: "status",
+    summary: "say how far a run is, and how it goes on",
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "merge",
+    summary: "bring together what the shards of a run have written",
+    load: () => import("./commands/merge.ts"),
   },
   {
     name: "report",
@@ -103,6 +93,26 @@ export const commands: readonly CommandEntry[] = [
     name: "rescore",
     summary: "score the answers of a run again, without running anything",
     load: () => import("./commands/rescore.ts"),
+  },
+  {
+    name: "serve",
+    summary: "answer requests in the form of OpenAI's API",
+    load: () => import("./commands/serve.ts"),
+  },
+  {
+    name: "export",
+    summary: "write the numbers of a plan as another engine's configuration",
+    load: () => import("./commands/export.ts"),
+  },
+  {
+    name: "pull",
+    summary: "download a model, or check the ones that are here",
+    load: () => import("./commands/pull.ts"),
+  },
+  {
+    name: "data",
+    summary: "check and keep downloaded benchmarks, write generated samples as files",
+    load: () => import("./commands/data.ts"),
   },
   {
     name: "doctor",

@@ -17,10 +17,7 @@ export function cellFolder(path: string, id: string): string {
  * @throws {RunError} for a folder that is no run, is damaged, or holds contradictions.
  */
 export async function readRun(path: string): Promise<Run> {
-  const manifest = await readManifest(path);
-  if (manifest === null) {
-    throw new RunError(`Cannot read the run ${path}: expected a run folder with manifest.json, found none there`);
-  }
+  const manifest = await manifestOf(path);
   const cells: CellResults[] = [];
   for (const cell of manifest.cells) cells.push(await readCell(path, manifest, cell));
   return { path, manifest, cells };
@@ -40,6 +37,13 @@ async function readCell(path: string, manifest: Manifest, cell: Cell): Promise<C
 /** Keys of the samples that a cell shall have, in order. */
 export function expectedSamples({ expected }: Manifest, cell: string): readonly string[] {
   return expected.find(({ cells }) => cells.includes(cell))?.samples ?? [];
+}
+
+/** @throws {RunError} where there is no run. */
+export async function manifestOf(path: string): Promise<Manifest> {
+  const manifest = await readManifest(path);
+  if (manifest !== null) return manifest;
+  throw new RunError(`Cannot read the run ${path}: expected a run folder with manifest.json, found none there`);
 }
 
 /** Null where there is no run yet. @throws {RunError} for a manifest that this program did not write. */
