@@ -4,7 +4,7 @@ import type { Engine } from "../../lib/engine/engine.ts";
 import { formatOf } from "../../lib/engine/kv_options.ts";
 import { planFor, type Recipe } from "../../lib/engine/recipe.ts";
 import type { LayerPlans } from "../../lib/methods/plan.ts";
-import { methods } from "../../lib/methods/registry.ts";
+import { methods, wrappers } from "../../lib/methods/registry.ts";
 import { GREEDY } from "../../lib/native/sampler.ts";
 import { NativeSession } from "../../lib/native/session.ts";
 import { settled } from "../../lib/sweep/arm_state.ts";
@@ -77,7 +77,7 @@ class ByHand implements Disposable {
 
 const BUDGET = 64;
 // Its prefill is sparse: arms with decode tails of their own and such prefills are in run_unit_test.ts.
-const NAMES = methods.map(({ name }) => name).filter((name) => name !== "minference");
+const NAMES = [...methods, ...wrappers].map(({ name }) => name).filter((name) => name !== "minference");
 
 Deno.test("query-aware turns on a golden history: the history grows by references, every answer is forgotten", async () => {
   using engine = await tinyEngine();
@@ -136,6 +136,13 @@ Deno.test("requests start from the same context each, compressed with or without
   const { head, turns } = promptOf(engine, "requests");
   for (const moment of ["query-aware", "query-agnostic"] as const) {
     const [{ answers }] = await run(engine, "requests", moment);
+    const prefilled = answers.slice(0, turns.length).map(({ timing }) => timing.prefilledTokens);
+    // Questions share the context that was compressed, or whole chunks of what 128 tokens and more are behind.
+    const wanted = turns.map(({ tail }, t) => {
+      if (moment === "query-agnostic") return t === 0 ? head.length : 0;
+      return head.length + tail.length - (t === 0 ? 0 : 192);
+    });
+    assert.deepEqual(prefilled, wanted);
     for (const [i, name] of NAMES.entries()) {
       for (const [t, { tail, newTokens }] of turns.entries()) {
         using hand = new ByHand(engine, tinyRecipe(name, BUDGET));
