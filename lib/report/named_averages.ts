@@ -1,5 +1,6 @@
 /** From cells to the averages that each benchmark's own module computes. */
-import { longbenchAverages } from "../tasks/longbench/aggregate.ts";
+import { bucketAverages, longbenchAverages } from "../tasks/longbench/aggregate.ts";
+import { longbenchV2Averages } from "../tasks/longbench_v2/aggregate.ts";
 import { rulerAggregate } from "../tasks/ruler/aggregate.ts";
 import { RULER_TASKS } from "../tasks/ruler/recipes.ts";
 import { scbenchAverages, taskScore } from "../tasks/scbench/aggregate.ts";
@@ -19,7 +20,11 @@ export function namedAverages(
 ): NamedAverage[] {
   const complete = cells.filter(isComplete);
   if (benchmark === "ruler") return ruler(complete, lengths.filter((length) => length !== null));
-  if (benchmark === "longbench") return withTasks(complete, longbenchAverages, overAnswers);
+  if (benchmark === "longbench") {
+    const even = cells.some(isEven) ? buckets(complete.filter(isEven)) : [];
+    return [...withTasks(complete, longbenchAverages, overAnswers), ...even];
+  }
+  if (benchmark === "longbench-v2") return parts(complete);
   if (benchmark === "scbench") return withTasks(complete, scbenchAverages, overTurns);
   return [];
 }
@@ -76,6 +81,32 @@ function withTasks(
     unit: "score",
     of: everything[i]!.lacks,
   }));
+}
+
+function buckets(cells: readonly StudyCell[]): NamedAverage[] {
+  const scores = cells.flatMap(({ config, observations }) =>
+    [...observations.values()].map(({ score, prediction: { scoring } }) => (
+      { task: config.task.name.split("/")[1]!, words: scoring.details?.words as number, score }
+    ))
+  );
+  const everything = bucketAverages([]);
+  return bucketAverages(scores).map((average, i) => (
+    { ...average, name: `LongBench-E ${average.name}`, length: null, unit: "score", of: everything[i]!.lacks }
+  ));
+}
+
+/** Of LongBench-E. */
+function isEven({ config }: StudyCell): boolean {
+  return config.task.name.endsWith("_e");
+}
+
+function parts(cells: readonly StudyCell[]): NamedAverage[] {
+  const predictions = cells.flatMap(({ observations }) =>
+    [...observations.values()].map(({ prediction }) => prediction)
+  );
+  return longbenchV2Averages(predictions).map(({ name, value }) => (
+    { name, value, length: null, unit: "score", lacks: [], of: [] }
+  ));
 }
 
 /** Of one task, over its seeds. */

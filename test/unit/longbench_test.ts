@@ -1,7 +1,7 @@
 /** LongBench from files to samples: all layouts give the same ones. */
 import assert from "node:assert/strict";
 import { openTask } from "../../lib/tasks/catalog.ts";
-import { bucketOf, longbenchAverages } from "../../lib/tasks/longbench/aggregate.ts";
+import { bucketAverages, longbenchAverages } from "../../lib/tasks/longbench/aggregate.ts";
 import { PROMPTS } from "../../lib/tasks/longbench/prompts.ts";
 import { ENGLISH, NAMES, TASKS } from "../../lib/tasks/longbench/tasks.ts";
 import { splitTemplate } from "../../lib/tasks/longbench/template.ts";
@@ -232,5 +232,17 @@ Deno.test("averages are those of the paper, of RocketKV and of everybody else, a
     "16 data sets",
   ]);
   assert.equal(longbenchAverages(new Map())[0]!.value, null);
-  assert.deepEqual([3999, 4000, 7999, 8000].map(bucketOf), ["0-4k", "4-8k", "4-8k", "8k+"]);
+});
+
+Deno.test("LongBench-E is averaged by buckets of words, every task alike", () => {
+  const of = (task: string, words: number, score: number) => ({ task, words, score });
+  const averages = bucketAverages([
+    ...[of("trec_e", 3999, 1), of("lcc_e", 0, 0), of("lcc_e", 100, 0)],
+    ...[of("trec_e", 4000, 1), of("trec_e", 7999, 0), of("lcc_e", 8000, 1)],
+  ]);
+  assert.deepEqual(averages.map(({ name, value, lacks }) => [name, value, lacks.length]), [
+    ["0-4k", 0.5, 11],
+    ["4-8k", 0.5, 12],
+    ["8k+", 1, 12],
+  ]);
 });

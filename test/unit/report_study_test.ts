@@ -203,5 +203,23 @@ Deno.test("LongBench's and SCBench's averages have their names, and say what the
   const sixteen = longbench.find(({ name }) => name === "16 data sets")!;
   close(sixteen.value, longbench[0]!.value!);
   assert.equal(sixteen.lacks.length, 15);
+  assert(!longbench.some(({ name }) => name.startsWith("LongBench-E")));
+  const even = averages("longbench/hotpotqa_e").filter(({ name }) => name.startsWith("LongBench-E"));
+  assert.deepEqual(even.map(({ name, lacks }) => [name, lacks.length]), [
+    ["LongBench-E 0-4k", 13],
+    ["LongBench-E 4-8k", 13],
+    ["LongBench-E 8k+", 12],
+  ]);
   assert.equal(averages("scbench/kv").find(({ name }) => name === "RocketKV's sum / 11")!.value, null);
+  const v2 = averages("longbench-v2");
+  assert.deepEqual(v2.slice(1).map(({ name }) => name), [
+    "overall",
+    "easy",
+    "hard",
+    "short",
+    "medium",
+    "long",
+    "compensated",
+  ]);
+  close(v2.find(({ name }) => name === "overall")!.value, v2[0]!.value!);
 });

@@ -1,6 +1,6 @@
 /** The averages that people publish of LongBench; they differ, so each has its name. Scores from 0 to 1. */
 import { mean } from "../../statistics.ts";
-import { type Category, ENGLISH, TASKS } from "./tasks.ts";
+import { type Category, ENGLISH, EVEN, TASKS } from "./tasks.ts";
 
 export interface Average {
   readonly name: string;
@@ -43,6 +43,24 @@ export function longbenchAverages(scores: ReadonlyMap<string, number>): Average[
 /** Buckets of LongBench-E by the words of a record, which predictions have as the detail `words`. */
 export const BUCKETS = ["0-4k", "4-8k", "8k+"] as const;
 
-export function bucketOf(words: number): typeof BUCKETS[number] {
+/** One scored answer of LongBench-E. */
+export interface EvenScore {
+  /** `hotpotqa_e` */
+  readonly task: string;
+  readonly words: number;
+  readonly score: number;
+}
+
+/** The mean of each bucket: of its tasks' means, so that a task with many records of a length weighs as much as others. */
+export function bucketAverages(scores: readonly EvenScore[]): Average[] {
+  const tasks = EVEN.map((name) => `${name}_e`);
+  return BUCKETS.map((name): Average => {
+    const own = Map.groupBy(scores.filter(({ words }) => bucketOf(words) === name), ({ task }) => task);
+    const means = [...own.values()].map((list) => mean(list.map(({ score }) => score)));
+    return { name, value: means.length === 0 ? null : mean(means), lacks: tasks.filter((task) => !own.has(task)) };
+  });
+}
+
+function bucketOf(words: number): typeof BUCKETS[number] {
   return words < 4000 ? "0-4k" : words < 8000 ? "4-8k" : "8k+";
 }

@@ -57,7 +57,7 @@ export const TASKS: Readonly<Record<string, LongBenchTask>> = {
 export const ENGLISH: readonly string[] = Object.keys(TASKS).filter((name) => TASKS[name]!.language === "en");
 
 /** Those that LongBench-E has too, with evenly spread lengths, as `<name>_e`. */
-const EVEN = ENGLISH.filter((name) => !["narrativeqa", "musique", "qmsum"].includes(name));
+export const EVEN: readonly string[] = ENGLISH.filter((name) => !["narrativeqa", "musique", "qmsum"].includes(name));
 
 export const NAMES: readonly string[] = [...Object.keys(TASKS), ...EVEN.map((name) => `${name}_e`)];
 

@@ -23,6 +23,6 @@ export function longbenchV2Averages(predictions: readonly Pick<Prediction, "scor
       const own = scored.filter(({ scoring: { details } }) => details?.difficulty === part || details?.length === part);
       return of(part, own.map(({ scores }) => scores.score));
     }),
-    of("compensated", scored.map(({ scores }) => scores.compensated!)),
+    of("compensated", scored.map(({ scores }) => scores.compensated ?? scores.score)),
   ];
 }
