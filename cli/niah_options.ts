@@ -25,7 +25,7 @@ export interface NiahFlags {
   readonly wrongKey: boolean;
   readonly raw: boolean;
   readonly newTokens?: number | undefined;
-  readonly preset?: string | undefined;
+  readonly preset?: keyof typeof NIAH_PRESETS | undefined;
 }
 
 /** Add the options of needles to a command. */
@@ -51,8 +51,10 @@ export function needleOptions(command: Command) {
       new Option("-n, --new-tokens <count>", "most tokens of an answer (those of the keys and 8 more)")
         .argParser(option.integer("--new-tokens", { min: 1 })),
     )
-    .addOption(new Option("--preset <name>", "a grid to compare with others").choices(Object.keys(NIAH_PRESETS)));
+    .addOption(new Option("--preset <name>", "a grid to compare with others").choices(PRESETS));
 }
+
+const PRESETS = Object.keys(NIAH_PRESETS) as (keyof typeof NIAH_PRESETS)[];
 
 export interface NiahStudy {
   /** One per arm, needles first. */
@@ -65,7 +67,7 @@ export interface NiahStudy {
 
 /** @throws {UsageError} for options that cannot be used. */
 export function niahStudy(flags: NiahFlags): NiahStudy {
-  const preset = flags.preset === undefined ? undefined : NIAH_PRESETS[flags.preset]!;
+  const preset = flags.preset === undefined ? undefined : NIAH_PRESETS[flags.preset];
   const given: Record<string, Json | undefined> = {
     depths: flags.depth,
     haystack: flags.haystack,

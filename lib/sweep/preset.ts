@@ -1,4 +1,5 @@
 /** Grids that come along. `rocketkv sweep --preset smoke --print-grid` prints one as a file. */
+import { NIAH_PRESETS } from "../tasks/niah/presets.ts";
 import { DEFAULT_GRID, type Grid, type GridMethod, type GridTask } from "./grid.ts";
 
 const named = (...names: string[]): GridMethod[] => names.map((name) => ({ name, set: {}, files: {} }));
@@ -18,8 +19,6 @@ const smoke: Grid = {
   lengths: ["1024", "2048"],
   samples: 4,
 };
-
-const NIAH_WORDS = [2048, 10922, 19797, 28672, 37546, 46421, 55296, 64170, 73045, 81920];
 
 /** The last prompt token is fed as a decode step in the paper's runs, which eviction therefore cannot see. */
 const PAPER_METHODS = ["oracle", "snapkv-head", "quest", "sparq", "hsa", "rocketkv"].map((name) => ({
@@ -48,12 +47,7 @@ const rocketkvPaper: Grid = {
   methods: PAPER_METHODS,
   budgets: ["256", "512", "1024", "2048", "4096"],
   tasks: [
-    {
-      name: "niah",
-      options: { depths: "linear:10", key: "digits:7", raw: true, newTokens: 128, snap: "word" },
-      lengths: NIAH_WORDS.map((words) => `${words}w`),
-      samples: 3,
-    },
+    { name: "niah", ...NIAH_PRESETS["rocketkv-paper"] },
     { name: "ruler", options: {}, samples: 50 },
     { name: "longbench", options: {}, samples: 500 },
     {

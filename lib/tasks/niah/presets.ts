@@ -22,8 +22,8 @@ function paper(words: readonly number[], digits: number): NiahPreset {
 }
 
 /** By name. */
-export const NIAH_PRESETS: Readonly<Record<string, NiahPreset>> = {
+export const NIAH_PRESETS = {
   "rocketkv-paper": paper(LONG, 7), // for models of 128K tokens
   "rocketkv-paper-32k": paper(SHORT, 7),
   "rocketkv-paper-32k-64digits": paper(SHORT, 64),
-};
+} as const satisfies Record<string, NiahPreset>;
