@@ -8,6 +8,9 @@ import * as esbuild from "esbuild";
 import { builtinModules } from "node:module";
 import { copyNativePackages, NATIVE_PACKAGES } from "./native_packages.ts";
 
+/** CommonJS packages call it. Sources may have imports of the same name, so it is imported under another one. */
+const REQUIRE = 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
+
 /** The only file that may ask where it lies: in a bundle that is another place. */
 const PLACE = "lib/installation.ts";
 
@@ -26,7 +29,7 @@ export async function bundle(folder: string): Promise<string[]> {
     external: NATIVE_PACKAGES.flatMap((name) => [name, `${name}/*`]),
     legalComments: "none", // LICENSES.txt has them all
     plugins: [nodeModules, placeCheck],
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: { js: REQUIRE },
     metafile: true,
     logLevel: "warning",
   });

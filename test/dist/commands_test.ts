@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
 import { rocketkv, tinyGgufFile } from "../e2e/cli_process.ts";
-import { CHECKOUT, emptyFolder, namesIn, PROGRAM, run, spawn, UNPACKED } from "./program.ts";
+import { CHECKOUT, emptyFolder, namesIn, PROGRAM, run, spawn, UNPACKED, UNPACKED_FOLDER } from "./program.ts";
 
 const packed = (args: readonly string[], options: { stdin?: string; cwd?: string } = {}) =>
   run(args, { env: UNPACKED, ...options });
@@ -43,7 +43,7 @@ Deno.test("Ctrl-C reaches the command, and its exit code comes back", async () =
 Deno.test("niah finds needles in a small grid, and writes a run folder with its charts", async () => {
   using folder = emptyFolder();
   makeNeedleModel(`${folder.path}/needle`);
-  const grid = ["--lengths", "512", "--depths", "0,50,100", "--method", "full,rocketkv", "--budget", "128"];
+  const grid = ["--length", "512", "--depth", "0,50,100", "--method", "full,rocketkv", "--budget", "128"];
   const args = ["niah", "-m", "needle", ...grid, "--out", "found"];
   const { code, stdout, stderr } = await packed(args, { cwd: folder.path });
   assert.equal(code, 0, stderr);
@@ -69,7 +69,7 @@ Deno.test("doctor finds nothing broken", async () => {
   const { healthy, findings } = JSON.parse(stdout);
   assert.equal(healthy, true);
   const library = findings.find(({ name }: { name: string }) => name === "library");
-  assert(library.found.startsWith(UNPACKED.ROCKETKV_CACHE), library.found);
+  assert(library.found.startsWith(UNPACKED_FOLDER), library.found);
 });
 
 const MISTAKES: readonly (readonly [args: readonly string[], code: number, line: RegExp])[] = [

@@ -23,7 +23,7 @@ const tries = {
   "write a file": () => Deno.writeTextFileSync("x", ""),
   "write the program": () => Deno.writeTextFileSync(here + "main.js", ""),
   "connect": () => Deno.connect({ hostname: "127.0.0.1", port: 9 }),
-  "run sh": () => new Deno.Command("sh", { args: ["-c", ":"] }).outputSync(),
+  "run sh": () => new Deno.Command("/bin/sh", { args: ["-c", ":"] }).outputSync(),
   "read PATH": () => Deno.env.get("PATH"),
 };
 for (const [name, attempt] of Object.entries(tries)) {

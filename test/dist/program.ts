@@ -1,12 +1,10 @@
 /** Runs the one-file program that `make dist` built, as people do. */
 import config from "../../deno.json" with { type: "json" };
 
-const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
-
-export const DIST = `${ROOT}dist`;
+export const CHECKOUT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
+export const DIST = `${CHECKOUT}dist`;
 export const NAME = `rocketkv-${config.version}-linux-x86_64`;
 export const PROGRAM = `${DIST}/${NAME}`;
-export const CHECKOUT = ROOT;
 
 export interface Outcome {
   readonly code: number;
@@ -66,12 +64,17 @@ export function namesIn(path: string): string[] {
   }
 }
 
-/** An environment in which the program is unpacked already, in one place for all tests of a file. */
-export const UNPACKED = await unpackedEnvironment();
+/** An environment in which the program is unpacked already, and the folder it is in. */
+export const { env: UNPACKED, folder: UNPACKED_FOLDER } = await unpack();
 
-async function unpackedEnvironment(): Promise<Record<string, string>> {
-  const env = { ROCKETKV_CACHE: `${CHECKOUT}build/dist/test_cache` };
-  const { code, stderr } = await run(["--version"], { env });
-  if (code !== 0) throw new Error(`Cannot test ${PROGRAM}: ${stderr}`);
-  return env;
+async function unpack(): Promise<{ env: Record<string, string>; folder: string }> {
+  const place = `${CHECKOUT}build/dist/test`;
+  const env = { ROCKETKV_CACHE: `${place}/program`, ROCKETKV_HOME: `${place}/home` };
+  const { stdout, stderr } = await run(["doctor", "--json"], { env });
+  const key = stdout.match(/program\/(\w+)\/librocketkv\.so/)?.[1];
+  if (key === undefined) throw new Error(`Cannot test ${PROGRAM}: ${stderr}`);
+  for (const name of namesIn(env.ROCKETKV_CACHE)) { // of older builds
+    if (!name.startsWith(key)) Deno.removeSync(`${env.ROCKETKV_CACHE}/${name}`, { recursive: true });
+  }
+  return { env, folder: `${env.ROCKETKV_CACHE}/${key}` };
 }
