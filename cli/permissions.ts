@@ -85,7 +85,12 @@ export const permissions: Readonly<Record<string, Needs>> = {
   ruler: GRID,
   longbench: GRID,
   scbench: GRID,
-  sweep: { ...GRID, reads: [...GRID.reads ?? [], "ROCKETKV_PROGRAM"], runs: ["sbatch", "squeue", "scancel", "sinfo"] },
+  sweep: {
+    ...GRID,
+    // Where it is itself, for scripts of jobs; and what the reader of YAML asks for.
+    reads: [...GRID.reads ?? [], "ROCKETKV_PROGRAM", "LOG_TOKENS", "LOG_STREAM"],
+    runs: ["sbatch", "squeue"],
+  },
   status: { runs: ["squeue"] },
   merge: { writes: RUN_FOLDER },
   rescore: { writes: RUN_FOLDER, chinese: true },

@@ -47,7 +47,17 @@ export function gridFrom(
     truncate: flags.truncate ?? base.truncate,
     scorer: flags.scorer ?? base.scorer,
     endpoint: flags.endpoint === undefined ? base.endpoint : endpointAddress(flags.endpoint),
+    label: labelFrom(base, flags),
   };
+}
+
+/** @throws {UsageError} without a server. */
+function labelFrom(base: Grid, { label, endpoint }: StudyFlags): string | null {
+  if (label === undefined) return base.label;
+  if (endpoint === undefined && base.endpoint === null) {
+    throw new UsageError(`Cannot use --label "${label}" without --endpoint: methods have their own names`);
+  }
+  return label;
 }
 
 /** Settings and files go to the methods that know them, and each must be known to one. */

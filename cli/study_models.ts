@@ -8,7 +8,7 @@ import type { Grid } from "../lib/sweep/grid.ts";
 import { modelId } from "../lib/sweep/model_id.ts";
 import type { UnitRunner } from "../lib/sweep/study.ts";
 import { loadEngine, prepareEngine } from "./open_engine.ts";
-import { openServed } from "./study_endpoint.ts";
+import { openServed, type ServedFlags } from "./study_endpoint.ts";
 import type { StudyFlags } from "./study_options.ts";
 
 /** Where a model comes from, and how it is made to run. */
@@ -25,14 +25,12 @@ export interface OpenModel {
 export class StudyModels {
   readonly #opened = new Map<string, OpenModel>();
 
-  constructor(readonly grid: Grid, readonly flags: Pick<StudyFlags, "device" | "threads" | "tokenizer">) {}
+  constructor(readonly grid: Grid, readonly flags: Pick<StudyFlags, "device" | "threads" | keyof ServedFlags>) {}
 
   /** @throws {RunError} for a model that cannot be used, or a server that does not answer. */
   async open(name: string): Promise<StudyModel> {
     const { endpoint } = this.grid;
-    const opened = endpoint === null
-      ? await openHere(name, this.flags)
-      : await openServed(endpoint, name, this.flags.tokenizer ?? name);
+    const opened = endpoint === null ? await openHere(name, this.flags) : await openServed(endpoint, name, this.flags);
     this.#opened.set(name, opened);
     return opened.model;
   }

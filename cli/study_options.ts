@@ -25,6 +25,10 @@ export interface StudyFlags {
   readonly scorer?: Grid["scorer"] | undefined;
   readonly endpoint?: string | undefined;
   readonly tokenizer?: string | undefined;
+  readonly label?: string | undefined;
+  readonly endpointJobs: number;
+  readonly endpointEcho: boolean;
+  readonly apiKeyEnv?: string | undefined;
   readonly out?: string | undefined;
   readonly shard: Shard;
   readonly extend: boolean;
@@ -111,6 +115,15 @@ const forecast = () => [
 const machine = () => [
   new Option("--endpoint <url>", "an OpenAI-compatible server that runs the model"),
   new Option("--tokenizer <model>", "with --endpoint: model folder or GGUF file that says how texts become tokens"),
+  new Option("--label <name>", "with --endpoint: what tables call the server's cache (full)"),
+  new Option("--endpoint-jobs <count>", "with --endpoint: samples that are asked for at the same time").default(4)
+    .argParser(option.integer("--endpoint-jobs", { min: 1, max: 1024 })),
+  new Option(
+    "--endpoint-echo",
+    "with --endpoint: ask for log probabilities of expected answers by echo; they say nothing of caches that are compressed " +
+      "behind the prompt",
+  ).default(false),
+  new Option("--api-key-env <name>", "with --endpoint: environment variable that holds the key (OPENAI_API_KEY)"),
   option.deviceOption(),
   option.threadsOption(),
   new Option("--json", "print one record").default(false),

@@ -51,11 +51,15 @@ export async function handOverToSlurm(
 }
 
 /** What a task needs to hear besides its grid, folder and shard. */
-function taskArguments({ device, threads, tokenizer, failFast }: StudyFlags, { endpoint }: Grid): string[] {
+function taskArguments(flags: StudyFlags, { endpoint }: Grid): string[] {
+  const { device, threads, failFast, tokenizer, endpointJobs, endpointEcho, apiKeyEnv } = flags;
+  const served = endpoint === null ? [] : ["--endpoint", endpoint, "--endpoint-jobs", `${endpointJobs}`];
   return [
+    ...served,
     ...(device === "auto" ? [] : ["--device", device]),
     ...(threads === 0 ? [] : ["--threads", `${threads}`]),
-    ...(endpoint === null ? [] : ["--endpoint", endpoint]),
+    ...(endpointEcho ? ["--endpoint-echo"] : []),
+    ...(apiKeyEnv === undefined ? [] : ["--api-key-env", apiKeyEnv]),
     ...(tokenizer === undefined ? [] : ["--tokenizer", tokenizer]),
     ...(failFast ? ["--fail-fast"] : []),
   ];

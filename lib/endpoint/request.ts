@@ -1,6 +1,6 @@
 /** One request to a server: JSON in, JSON out, tried again where that may help. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { RunError } from "../error.ts";
+import { DeadEnd } from "../error.ts";
 
 export interface RequestOptions {
   /** Sent as the bearer token; never part of a message. */
@@ -29,7 +29,7 @@ const LONGEST_WAIT_MS = 60_000;
 /**
  * @param body  Sent by POST; without it the request is a GET.
  * @throws {Refusal} for a status from 400 on that will stay, and for 500 after all tries.
- * @throws {RunError} for a server that cannot be reached, is busy for good or says something else than JSON.
+ * @throws {DeadEnd} for a server that cannot be reached, is busy for good or says something else than JSON.
  */
 export async function requestJson(url: string, body: unknown, options: RequestOptions = {}): Promise<unknown> {
   const { attempts = 5, retryDelayMs = 1000, signal } = options;
@@ -39,7 +39,7 @@ export async function requestJson(url: string, body: unknown, options: RequestOp
     const { failure, status, waitMs } = reply;
     if (attempt >= attempts) {
       if (status === 500) throw new Refusal(500, failure);
-      throw new RunError(`Cannot get an answer from ${url}: ${failure} (tried ${attempt} times)`);
+      throw new DeadEnd(`Cannot get an answer from ${url}: ${failure} (tried ${attempt} times)`);
     }
     await sleep(waitMs ?? retryDelayMs * 2 ** (attempt - 1), undefined, signal && { signal });
   }
@@ -73,7 +73,7 @@ async function tryOnce(
     text = await response.text();
   } catch (error) {
     signal?.throwIfAborted();
-    if (timeout.aborted) throw new RunError(`Cannot get an answer from ${url}: none came within ${timeoutMs / 1000} s`);
+    if (timeout.aborted) throw new DeadEnd(`Cannot get an answer from ${url}: none came within ${timeoutMs / 1000} s`);
     if (!(error instanceof TypeError)) throw error; // no permission to connect
     return { failure: lastCause(error), status: null, waitMs: null };
   }
@@ -83,14 +83,14 @@ async function tryOnce(
   if (status === 429 || status >= 500) return { failure, status, waitMs: retryAfter(response) };
   if ([400, 413, 422].includes(status)) throw new Refusal(status, failure);
   const hint = status === 401 || status === 403 ? ": the key in OPENAI_API_KEY or --api-key-env is not accepted" : "";
-  throw new RunError(`Cannot get an answer from ${url}: ${failure}${hint}`);
+  throw new DeadEnd(`Cannot get an answer from ${url}: ${failure}${hint}`);
 }
 
 function parse(url: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RunError(`Cannot get an answer from ${url}: expected JSON, found "${text.slice(0, 40)}"`);
+    throw new DeadEnd(`Cannot get an answer from ${url}: expected JSON, found "${text.slice(0, 40)}"`);
   }
 }
 

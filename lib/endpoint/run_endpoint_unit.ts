@@ -4,7 +4,6 @@
  * Prompts are the token ids that a run on this machine would have, so both answer the same question. Only a sample that is one
  * user message goes through the server's own chat template, because not every server takes token ids of chats.
  */
-import { UsageError } from "../error.ts";
 import { stopAt } from "../sweep/answers.ts";
 import type { Prediction, Timing } from "../sweep/prediction.ts";
 import { promptHash, promptTail } from "../sweep/record.ts";
@@ -16,6 +15,7 @@ import type { ModelText } from "../text/types.ts";
 import type { EndpointClient, Generated } from "./client.ts";
 import { inOrder } from "./in_order.ts";
 import { Refusal } from "./request.ts";
+import type { Slots } from "./slots.ts";
 
 /** Who answers, and what is known of it here. */
 export interface Endpoint {
@@ -26,9 +26,9 @@ export interface Endpoint {
   readonly contextLength: number;
   /** Ask for log probabilities of expected texts by echo. See `EndpointClient.echoLogprobs`. */
   readonly echo: boolean;
-  /** Samples that are asked for at the same time. */
-  readonly jobs: number;
-  /** Told once when the server counts other tokens than we do. */
+  /** Samples that are asked for at the same time, of whichever units. */
+  readonly slots: Slots;
+  /** Told when the server counts other tokens than we do. */
   readonly onNote?: (text: string) => void;
 }
 
@@ -38,12 +38,10 @@ export async function* runEndpointUnit(
   unit: Unit,
   { signal }: { signal: AbortSignal },
 ): AsyncGenerator<SampleResult> {
-  if (unit.moment !== "query-aware") {
-    throw new UsageError(`Cannot use --moment ${unit.moment} with --endpoint: a server gets the whole prompt at once`);
-  }
   const samples = (await unit.group.make()).filter(({ key }) => !unit.done.has(key));
-  const { jobs } = endpoint;
-  yield* inOrder(samples, jobs, (sample, signal) => runSample(endpoint, unit, sample, signal), signal);
+  const run = (sample: Sample, signal: AbortSignal) =>
+    endpoint.slots.with(() => runSample(endpoint, unit, sample, signal));
+  yield* inOrder(samples, samples.length, run, signal);
 }
 
 async function runSample(endpoint: Endpoint, unit: Unit, sample: Sample, signal: AbortSignal): Promise<SampleResult> {

@@ -29,21 +29,25 @@ export function frameOf(config: CellConfig): Frame {
     moment,
     `${dataMode} data`,
     `${scorer} scorer`,
-    ...(endpoint === null ? [] : [`served at ${endpoint}`]),
+    ...(endpoint === null ? [] : ["served"]),
     ...(truncate === "refuse" ? [] : [`cut at the ${truncate}`]),
   ].join(", ");
-  return { key: keyOf({ model, modelId, endpoint, moment, dataMode, scorer, truncate }), model, conditions };
+  return {
+    key: keyOf({ model, modelId, served: endpoint !== null, moment, dataMode, scorer, truncate }),
+    model,
+    conditions,
+  };
 }
 
 export function armOf(config: CellConfig): Arm {
-  const { method, budget, set, methodFiles, kvType } = config;
+  const { method, budget, set, methodFiles, kvType, endpoint } = config;
   const options = [
     ...Object.entries(set).map(([name, value]) => `${name}=${value}`),
     ...Object.entries(methodFiles).map(([kind, hash]) => `${kind} ${hash.slice(0, 6)}`),
     ...(kvType === "bf16" || isFull(config) ? [] : [kvType]),
   ];
   return {
-    key: keyOf({ method, budget, set, methodFiles, kvType }),
+    key: keyOf({ method, budget, set, methodFiles, kvType, endpoint }),
     method,
     isFull: isFull(config),
     series: [method, ...options].join(" "),
@@ -57,10 +61,10 @@ export function isFull({ method, kvType }: CellConfig): boolean {
   return method === "full" && !kvType.startsWith("int");
 }
 
-/** What arms share when they are run on the same samples: everything but themselves. */
+/** What arms share when they are run on the same samples: everything but themselves. Each of several servers is an arm. */
 export function settingKey(config: CellConfig): string {
-  const { method: _m, budget: _b, set: _s, methodFiles: _f, kvType: _k, ...rest } = config;
-  return keyOf(rest);
+  const { method: _m, budget: _b, set: _s, methodFiles: _f, kvType: _k, endpoint, ...rest } = config;
+  return keyOf({ ...rest, served: endpoint !== null });
 }
 
 /** Task and length, over all seeds. */

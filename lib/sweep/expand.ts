@@ -82,7 +82,7 @@ async function openTasks(grid: Grid): Promise<OpenTask[]> {
   const opened = new Map<string, OpenTask>();
   for (const settings of grid.tasks) {
     const { methods = grid.methods, budgets = grid.budgets } = settings;
-    const recipes = await recipesOf({ methods, budgets });
+    const recipes = grid.endpoint === null ? await recipesOf({ methods, budgets }) : [FULL];
     for (const spec of await expandTasks({ name: settings.name, options: settings.options })) {
       const key = canonicalJson([spec.name, spec.options, [...settings.lengths ?? []]]);
       if (!opened.has(key)) opened.set(key, { task: await openTask(spec), settings, recipes });
@@ -107,16 +107,17 @@ async function expandPlace(
   const cells: Cell[] = [];
   const shared: Omit<PlannedUnit, "group" | "place">[] = [];
   const samples = settings.samples ?? grid.samples;
+  if (model.endpoint !== null) checkServed(grid, task);
   for (const moment of new Set(grid.moments)) {
     for (const kvType of kvTypesOf(grid)) {
       const configOf = (recipe: GridRecipe) => configFor(grid, model, task, { length, seed, moment, kvType }, recipe);
-      const wanted = grid.kvTypes.includes(kvType) ? recipes : [];
+      const wanted = grid.kvTypes.includes(kvType) || grid.endpoint !== null ? recipes : [];
       const kept = wanted.map((one) => ({ recipe: one.recipe, cell: cellOf(configOf(one)) }))
         .filter(({ cell }) => isKept(cell.config, grid));
       const reference = { recipe: FULL.recipe, cell: cellOf(configOf(FULL)) };
       const others = wanted.length === 0 ? grid.kvTypes : [];
       if (kept.length === 0 && !others.some((type) => hasCells(grid, recipes, configOf, type))) continue;
-      const hasFull = kept.some(({ cell }) => cell.config.method === full.name);
+      const hasFull = kept.some(({ recipe }) => recipe.method === full);
       const arms = new Map((hasFull ? kept : [reference, ...kept]).map((arm) => [arm.cell.id, arm]));
       cells.push(...[...arms.values()].map(({ cell }) => cell));
       shared.push({
@@ -142,6 +143,19 @@ async function expandPlace(
   };
 }
 
+/** A server has one cache, which it does not tell of, and sees a whole prompt at once. @throws {UsageError} */
+function checkServed({ moments }: Grid, { spec }: Task): void {
+  const other = moments.find((moment) => moment !== "query-aware");
+  if (other !== undefined) {
+    throw new UsageError(`Cannot use --moment ${other} with --endpoint: a server gets the question with its context`);
+  }
+  if (spec.name === "fidelity") {
+    throw new UsageError(
+      "Cannot run fidelity with --endpoint: expected a task with answers: servers keep their distributions",
+    );
+  }
+}
+
 const FULL: GridRecipe = {
   recipe: { method: full, budget: { kind: "tokens", tokens: 1 }, set: {} } satisfies Recipe,
   budget: null,
@@ -149,7 +163,8 @@ const FULL: GridRecipe = {
 };
 
 /** Where all caches are quantised, the full one that is not has a place of its own. */
-function kvTypesOf({ kvTypes }: Grid): Set<KvType> {
+function kvTypesOf({ kvTypes, endpoint }: Grid): Set<KvType> {
+  if (endpoint !== null) return new Set(["bf16"]);
   const quantised = kvTypes.every((type) => kvFormat(type, 64).bits > 0);
   return new Set(quantised ? ["bf16", ...kvTypes] : kvTypes);
 }
@@ -174,7 +189,7 @@ function configFor(
     model: model.name,
     modelId: model.id,
     endpoint: model.endpoint,
-    method: recipe.method.name,
+    method: model.endpoint === null ? recipe.method.name : grid.label ?? recipe.method.name,
     budget,
     set: recipe.set,
     methodFiles: fileHashes,

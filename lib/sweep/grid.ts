@@ -58,6 +58,8 @@ export interface Grid {
   readonly scorer: typeof SCORERS[number];
   /** Address of a server that runs the model; null when this process does. */
   readonly endpoint: string | null;
+  /** What tables call the server's cache; null for `full`. */
+  readonly label: string | null;
   /** Only cells that match any of these are made; none means all. */
   readonly include: readonly GridRule[];
   /** Cells that match any of these are left out. */
@@ -78,6 +80,7 @@ export const DEFAULT_GRID: Grid = {
   truncate: "refuse",
   scorer: "auto",
   endpoint: null,
+  label: null,
   include: [],
   exclude: [],
 };

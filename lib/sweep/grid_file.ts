@@ -15,7 +15,7 @@ import { MOMENTS, TRUNCATIONS } from "./unit.ts";
 
 const FIELDS = [
   ...["models", "methods", "budgets", "ratios", "tasks", "lengths", "seeds", "moments", "kvTypes"] as const,
-  ...["samples", "set", "methodFiles", "truncate", "scorer", "endpoint", "include", "exclude"] as const,
+  ...["samples", "set", "methodFiles", "truncate", "scorer", "endpoint", "label", "include", "exclude"] as const,
 ];
 
 /**
@@ -42,13 +42,14 @@ export async function parseGrid(file: string, text: string): Promise<Grid> {
     truncate: fields.truncate?.choice(TRUNCATIONS) ?? DEFAULT_GRID.truncate,
     scorer: fields.scorer?.choice(SCORERS) ?? DEFAULT_GRID.scorer,
     endpoint: fields.endpoint?.text("the address of a server") ?? DEFAULT_GRID.endpoint,
+    label: fields.label?.text("what tables call the server's cache") ?? DEFAULT_GRID.label,
     include: fields.include?.items().map(readRule) ?? [],
     exclude: fields.exclude?.items().map(readRule) ?? [],
   };
 }
 
 /** A grid as a file that `parseGrid` reads. */
-export async function formatGrid({ endpoint, ...grid }: Grid): Promise<string> {
+export async function formatGrid({ endpoint, label, ...grid }: Grid): Promise<string> {
   const { stringify } = await import("yaml");
   const methods = grid.methods.map(shortMethod);
   const tasks = grid.tasks.map(({ name, options, methods, ...task }) => ({
@@ -60,7 +61,14 @@ export async function formatGrid({ endpoint, ...grid }: Grid): Promise<string> {
   const lists = { include: grid.include, exclude: grid.exclude };
   const rules = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
   const { include: _, exclude: __, ...rest } = grid;
-  return stringify({ ...rest, methods, tasks, ...(endpoint !== null && { endpoint }), ...rules }, {
+  return stringify({
+    ...rest,
+    methods,
+    tasks,
+    ...(endpoint !== null && { endpoint }),
+    ...(label !== null && { label }),
+    ...rules,
+  }, {
     lineWidth: 120,
     collectionStyle: "any",
     flowCollectionPadding: false,

@@ -77,7 +77,7 @@ function comparable({ rocketkv, grid, cells }: Manifest, other: Manifest, extend
     rocketkv,
     modelIds: shared(facts.modelIds, models),
     dataIds: shared(facts.dataIds, tasks),
-    grid: { truncate: grid["truncate"]!, scorer: grid["scorer"]!, endpoint: grid["endpoint"]! },
+    grid: { truncate: grid["truncate"]!, scorer: grid["scorer"]! },
   };
 }
 

@@ -1,5 +1,5 @@
 /** Runs what is left of a study, unit after unit, and writes down every sample as it is done. */
-import { RunError, UsageError } from "../error.ts";
+import { DeadEnd, RunError, UsageError } from "../error.ts";
 import type { ProgressListener } from "../native/progress.ts";
 import type { Cell } from "./cell.ts";
 import type { PlannedUnit, StudyModel } from "./expand.ts";
@@ -13,6 +13,8 @@ export type LeftUnit = PlannedUnit & Unit;
 
 /** Something that runs the units of one model: an engine of this process, or a server. */
 export interface UnitRunner extends Disposable {
+  /** Units that may run at the same time. @default 1 */
+  readonly jobs?: number;
   /** Results of the samples that are not done, in any order. */
   run(
     unit: LeftUnit,
@@ -58,12 +60,27 @@ export async function runStudy(run: StudyRun): Promise<StudyOutcome> {
     const own = left.filter(({ unit }) => unit.model === model);
     if (state.isOver) break;
     using runner = await run.openRunner(model);
-    for (const { unit, weight } of own) {
-      if (state.isOver) break;
+    await eachOf(own, runner.jobs ?? 1, async ({ unit, weight }) => {
+      if (state.isOver) return;
       if (await runUnit(state, runner, unit, weight)) state.finished(weight);
-    }
+    });
   }
   return state.outcome();
+}
+
+/** Several items at a time. After a failure no other is begun, and it is thrown when those in work have ended. */
+async function eachOf<T>(items: readonly T[], jobs: number, body: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    try {
+      for (let item = left.shift(); item !== undefined; item = left.shift()) await body(item);
+    } catch (error) {
+      left.length = 0;
+      throw error;
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(jobs, items.length) }, worker));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 /** Samples of a unit that the same arms have not finished, and how much of the work they are. */
@@ -99,6 +116,8 @@ class State {
   #failures = 0;
   #firstFailure: string | null = null;
   #left: number;
+  /** Ends when everything is written down: units may run side by side, but files are written one at a time. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(readonly run: StudyRun, left: readonly Left[]) {
     this.#total = left.reduce((sum, { weight }) => sum + weight, 0);
@@ -116,7 +135,7 @@ class State {
   }
 
   async sample(result: SampleResult): Promise<void> {
-    await this.run.journal.add(result);
+    await (this.#writing = this.#writing.then(() => this.run.journal.add(result)));
     this.#samples++;
     for (const { cell, prediction } of result.answers) {
       if (prediction.error !== undefined) this.#fail(prediction.error);
@@ -166,7 +185,7 @@ async function runUnit(state: State, runner: UnitRunner, unit: LeftUnit, weight:
     try {
       next = await results.next();
     } catch (error) {
-      if (!(error instanceof RunError || error instanceof UsageError)) throw error;
+      if (error instanceof DeadEnd || !(error instanceof RunError || error instanceof UsageError)) throw error;
       return await failed(state, runner, { ...unit, done }, error, weight);
     }
     if (next.done) break;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { EndpointClient } from "../../lib/endpoint/client.ts";
 import { type Endpoint, runEndpointUnit } from "../../lib/endpoint/run_endpoint_unit.ts";
+import { Slots } from "../../lib/endpoint/slots.ts";
 import { runUnit } from "../../lib/sweep/run_unit.ts";
 import type { SampleResult, Unit } from "../../lib/sweep/unit.ts";
 import { openTask } from "../../lib/tasks/catalog.ts";
@@ -16,7 +17,7 @@ const { signal } = new AbortController();
 function endpointOf(server: ApiServer, more: Partial<Endpoint> = {}): Endpoint {
   const { engine: { text, config }, url } = server;
   const client = new EndpointClient(url, "test-model", { attempts: 1 });
-  return { client, text, contextLength: config.contextLength, echo: false, jobs: 3, ...more };
+  return { client, text, contextLength: config.contextLength, echo: false, slots: new Slots(3), ...more };
 }
 
 async function unitOf(server: ApiServer, unit: Partial<Unit>): Promise<Unit> {
@@ -143,14 +144,4 @@ Deno.test("samples that are done are left out, and refused ones say why", async 
   const { finish, error, scores, answer } = refused!.answers[0]!.prediction;
   assert.deepEqual([finish, scores, answer], ["error", null, ""]);
   assert.match(error!, /^HTTP 400 Cannot run the prompt: the model was made for 4096 tokens, found 5\d+/);
-});
-
-Deno.test("a server cannot compress before it sees the question", async () => {
-  using model = tinyGgufFile();
-  await using server = await serveModel({ model: model.path });
-  const unit = await unitOf(server, { moment: "query-agnostic" });
-  await assert.rejects(
-    Array.fromAsync(runEndpointUnit(endpointOf(server), unit, { signal })),
-    /^UsageError: Cannot use --moment query-agnostic with --endpoint/,
-  );
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { EndpointClient } from "../../lib/endpoint/client.ts";
 import { type Endpoint, runEndpointUnit } from "../../lib/endpoint/run_endpoint_unit.ts";
+import { Slots } from "../../lib/endpoint/slots.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { findMethod } from "../../lib/methods/registry.ts";
 import { resolveModel } from "../../lib/model/hub.ts";
@@ -29,7 +30,14 @@ Deno.test({
 
     const notes: string[] = [];
     const onNote = (note: string) => notes.push(note);
-    const endpoint: Endpoint = { client, text: engine.text, contextLength: CONTEXT, echo: true, jobs: 2, onNote };
+    const endpoint: Endpoint = {
+      client,
+      text: engine.text,
+      contextLength: CONTEXT,
+      echo: true,
+      slots: new Slots(2),
+      onNote,
+    };
     const task = await openTask({ name: "niah", options: { depths: [50], key: "digits:7" } });
     const length = { unit: "tokens", count: 256 } as const;
     const [group] = await task.groups({ text: engine.text, length, seed: 1, count: 1 });

@@ -4,7 +4,7 @@ import { endpointAddress } from "../../lib/endpoint/address.ts";
 import { EndpointClient } from "../../lib/endpoint/client.ts";
 import { inOrder } from "../../lib/endpoint/in_order.ts";
 import { Refusal, requestJson } from "../../lib/endpoint/request.ts";
-import { RunError, UsageError } from "../../lib/error.ts";
+import { DeadEnd, UsageError } from "../../lib/error.ts";
 
 interface Script extends AsyncDisposable {
   readonly url: string;
@@ -61,7 +61,7 @@ Deno.test("busy servers are asked again, for as long as they say, and then given
 
   await using dead = serve(error(503, "loading\nstill"));
   await assert.rejects(requestJson(`${dead.url}/x`, {}, QUICK), {
-    name: "RunError",
+    name: "DeadEnd",
     message: `Cannot get an answer from ${dead.url}/x: HTTP 503 loading still (tried 3 times)`,
   });
   assert.equal(dead.requests.length, 3);
@@ -73,7 +73,7 @@ Deno.test("a server that is not there is one line, after the same tries", async 
   await assert.rejects(
     requestJson(`${gone.url}/models`, undefined, QUICK),
     (error: Error) =>
-      error instanceof RunError &&
+      error instanceof DeadEnd &&
       /^Cannot get an answer from http:\S+\/models: connection refused.* \(tried 3 times\)$/.test(error.message),
   );
 });
@@ -89,7 +89,7 @@ Deno.test("what will not get better is not tried again", async () => {
   await assert.rejects(
     requestJson(`${locked.url}/x`, {}, { ...QUICK, key }),
     (error: Error) =>
-      error instanceof RunError && !error.message.includes("secret") &&
+      error instanceof DeadEnd && !error.message.includes("secret") &&
       error.message.endsWith("HTTP 401 bad key: the key in OPENAI_API_KEY or --api-key-env is not accepted"),
   );
   assert.equal(locked.requests[0]!.key, `Bearer ${key}`);
