@@ -18,6 +18,7 @@ export function declare(command: Command): void {
       for (const path of paths) runs.push(await readRun(path.replace(/(?<=.)\/+$/, "")));
       // Charts take half a second to load.
       const { writeReport } = await import("../../lib/report/write.ts");
+      const { boardNames } = await import("../../lib/report/boards.ts");
       const { verdictOf } = await import("../../lib/report/verdicts.ts");
       const { isPartial, warningsOf } = await import("../../lib/report/warnings.ts");
       const out = flags.out ?? runs[0]!.path, { markdown, latex } = flags;
@@ -25,13 +26,16 @@ export function declare(command: Command): void {
       const { study, boards, files } = await watched((onProgress) =>
         writeReport(runs, { out, html, markdown, latex, onProgress })
       );
-      const verdicts = boards.flatMap((board) => {
+      const names = boardNames(boards);
+      const verdicts = boards.flatMap((board, i) => {
         const verdict = verdictOf(board);
         return verdict === null ? [] : [{
+          name: names[i]!,
           benchmark: board.benchmark,
           model: board.frame.model,
           conditions: board.frame.conditions,
           arm: verdict.arm.arm.label,
+          partial: !verdict.arm.complete,
           lines: [verdict.headline, ...verdict.rivals].map(({ text }) => text),
         }];
       });
@@ -40,7 +44,9 @@ export function declare(command: Command): void {
         writeJson({ out, files, partial: isPartial(study), verdicts, warnings });
         return;
       }
-      for (const { benchmark, lines } of verdicts) writeLine(`${benchmark}: ${lines.join("\n  ")}`);
+      for (const { name, partial, lines } of verdicts) {
+        writeLine(`${name}${partial ? " (PARTIAL)" : ""}: ${lines.join("\n  ")}`);
+      }
       for (const warning of warnings) note(warning);
       note(`Wrote ${html ? `${out}/report.html` : out} with tables and plots beside it`);
     });

@@ -52,6 +52,14 @@ function armsOf(cells: readonly StudyCell[]): BoardArm[] {
   return arms.sort((a, b) => rank(a) - rank(b) || (a.read ?? 0) - (b.read ?? 0));
 }
 
+/** Names of boards: the benchmark, and whatever tells a board from the others. */
+export function boardNames(boards: readonly Board[]): string[] {
+  return boards.map(({ benchmark, frame: { parts } }) => {
+    const telling = parts.filter((part, i) => part !== "" && boards.some(({ frame }) => frame.parts[i] !== part));
+    return [benchmark, ...telling].join(", ");
+  });
+}
+
 /** A part of a board: only cells that pass, and only arms that have some. */
 export function narrow(board: Board, passes: (cell: StudyCell) => boolean): Board {
   const arms = armsOf(board.arms.flatMap(({ cells }) => cells.filter(passes)));

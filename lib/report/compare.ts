@@ -72,10 +72,8 @@ export function compareRuns(runA: Run, runB: Run): Comparison {
   };
 }
 
-/** Over the pairs that have samples in common. */
 function deltaOfPairs(pairs: readonly CellPair[]): Delta | null {
-  const own = pairs.filter(({ differences }) => differences.length > 0);
-  return deltaOf(own.map(({ differences }) => differences), own.map(({ a }) => a.setting));
+  return deltaOf(pairs.map(({ differences }) => differences), pairs.map(({ a }) => a.setting));
 }
 
 function differingFields(a: readonly StudyCell[], b: readonly StudyCell[]): FieldDifference[] {

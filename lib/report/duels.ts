@@ -2,7 +2,7 @@
 import { mean } from "../statistics.ts";
 import type { Board, BoardArm } from "./boards.ts";
 import { between, type Place, placeOn } from "./equal_bytes.ts";
-import { type Delta, deltaOf, type Difference, differences } from "./score.ts";
+import { type Delta, deltaOf, type Difference, differences as pairsOf } from "./score.ts";
 import { spendOf } from "./spend.ts";
 import type { StudyCell } from "./study.ts";
 
@@ -17,6 +17,8 @@ export interface Duel {
   readonly nearest: boolean;
   /** Ours less theirs. */
   readonly delta: Delta;
+  /** Cells of ours where both have answers, of all. */
+  readonly cells: number;
 }
 
 /** One arm against all other methods of its board. */
@@ -34,14 +36,20 @@ export function duelsOf(board: Board, ours: BoardArm): readonly Duel[] {
 /** Verdicts and tables ask for the same ones. */
 const duels = new WeakMap<BoardArm, readonly Duel[]>();
 
-/** Null where bytes were not measured, or the other method lacks a setting of ours. */
+/** Over the cells where both have answers and bytes were measured; null without any. */
 export function duel(ours: BoardArm, series: string, rivals: readonly BoardArm[]): Duel | null {
-  const settings = ours.cells.map((cell) => settingDuel(cell, rivals));
-  if (settings.some((one) => one === null)) return null;
-  const read = mean(settings.map((one) => one!.read)), theirRead = mean(settings.map((one) => one!.place.read));
-  const delta = deltaOf(settings.map((one) => one!.differences), ours.cells.map(({ setting }) => setting));
-  const nearest = settings.some((one) => one!.place.nearest && Math.abs(Math.log(one!.place.read / one!.read)) > NEAR);
-  return delta === null ? null : { ours, series, read, theirRead, nearest, delta };
+  const settings = ours.cells.flatMap((cell) => settingDuel(cell, rivals) ?? []);
+  const delta = deltaOf(settings.map((one) => one.differences), settings.map(({ setting }) => setting));
+  if (delta === null) return null;
+  return {
+    ours,
+    series,
+    read: mean(settings.map(({ read }) => read)),
+    theirRead: mean(settings.map(({ place }) => place.read)),
+    nearest: settings.some(({ place, read }) => place.nearest && Math.abs(Math.log(place.read / read)) > NEAR),
+    delta,
+    cells: settings.length,
+  };
 }
 
 /** Natural logarithm of a factor of bytes that is as good as equal: 5 %. */
@@ -52,10 +60,14 @@ interface Point {
   readonly cell: StudyCell;
 }
 
-function settingDuel(
-  cell: StudyCell,
-  rivals: readonly BoardArm[],
-): { readonly read: number; readonly place: Place<Point>; readonly differences: readonly Difference[] } | null {
+interface SettingDuel {
+  readonly setting: string;
+  readonly read: number;
+  readonly place: Place<Point>;
+  readonly differences: readonly Difference[];
+}
+
+function settingDuel(cell: StudyCell, rivals: readonly BoardArm[]): SettingDuel | null {
   const curve = rivals.flatMap(({ cells }) => cells.filter(({ setting }) => setting === cell.setting))
     .flatMap((one): Point[] => {
       const spend = spendOf(one);
@@ -64,14 +76,11 @@ function settingDuel(
   const read = spendOf(cell)?.readBytesPerStep;
   if (read === undefined || curve.length === 0) return null;
   const place = placeOn(curve, read);
-  const low = differences(cell, place.low.cell), high = differences(cell, place.high.cell);
+  const low = pairsOf(cell, place.low.cell), high = pairsOf(cell, place.high.cell);
   const highs = new Map(high.map(({ id, value }) => [id, value]));
-  return {
-    read,
-    place,
-    differences: low.flatMap((one) => {
-      const other = highs.get(one.id);
-      return other === undefined ? [] : [{ ...one, value: between(one.value, other, place.share) }];
-    }),
-  };
+  const differences = low.flatMap((one) => {
+    const other = highs.get(one.id);
+    return other === undefined ? [] : [{ ...one, value: between(one.value, other, place.share) }];
+  });
+  return differences.length === 0 ? null : { setting: cell.setting, read, place, differences };
 }

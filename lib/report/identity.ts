@@ -8,6 +8,8 @@ export interface Frame {
   readonly model: string;
   /** The other fields, for people: `query-aware, native data, official scorer`. */
   readonly conditions: string;
+  /** Model and conditions one by one, each at its own place; empty where there is nothing to say. */
+  readonly parts: readonly string[];
 }
 
 /** A method at one budget, with its settings and the format of its cache. */
@@ -29,14 +31,20 @@ export function frameOf(config: CellConfig): Frame {
     moment,
     `${dataMode} data`,
     `${scorer} scorer`,
-    ...(endpoint === null ? [] : ["served"]),
-    ...(truncate === "refuse" ? [] : [`cut at the ${truncate}`]),
-  ].join(", ");
+    endpoint === null ? "" : `served at ${endpoint}`,
+    truncate === "refuse" ? "" : `cut at the ${truncate}`,
+  ];
   return {
-    key: keyOf({ model, modelId, served: endpoint !== null, moment, dataMode, scorer, truncate }),
+    key: keyOf({ model, modelId, endpoint, moment, dataMode, scorer, truncate }),
     model,
-    conditions,
+    conditions: conditions.filter((one) => one !== "").join(", "),
+    parts: [fileName(model), ...conditions],
   };
+}
+
+/** Models are named by their paths where they are files. */
+export function fileName(model: string): string {
+  return model.split("/").findLast((part) => part !== "") ?? model;
 }
 
 export function armOf(config: CellConfig): Arm {

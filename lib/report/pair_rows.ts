@@ -17,7 +17,7 @@ export function protagonists({ arms }: Board): BoardArm[] {
   return ours.length > 0 ? ours : compressed.filter(({ arm }) => arm.series === compressed[0]!.arm.series);
 }
 
-function pairRow({ benchmark }: Board, { ours, series, read, theirRead, nearest, delta }: Duel): Row {
+function pairRow({ benchmark }: Board, { ours, series, read, theirRead, nearest, delta, cells }: Duel): Row {
   return {
     ...frameColumns(ours.cells[0]!.config),
     benchmark,
@@ -35,6 +35,7 @@ function pairRow({ benchmark }: Board, { ours, series, read, theirRead, nearest,
     wins: delta.wins,
     ties: delta.ties,
     losses: delta.losses,
-    partial: !ours.complete,
+    cells,
+    partial: !ours.complete || cells < ours.cells.length,
   };
 }

@@ -44,8 +44,7 @@ function tableOf(board: Board): PaperTable {
 }
 
 function row({ arm, cells, complete, ratio }: BoardArm, tasks: readonly string[]): string[] {
-  const scored = cells.filter(({ observations }) => observations.size > 0);
-  const score = scoreOf(scored), delta = deltaToFull(cells);
+  const score = scoreOf(cells), delta = deltaToFull(cells);
   return [
     arm.series,
     arm.budget ?? "-",

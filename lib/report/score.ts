@@ -34,10 +34,14 @@ export interface Difference {
   readonly value: number;
 }
 
-/** Score of an arm over cells, which weigh alike. Null where one of them has no answer. */
-export function scoreOf(cells: readonly StudyCell[]): Score | null {
+/**
+ * Score of an arm over those cells that have answers, which weigh alike; null without any. Whoever shows it says PARTIAL
+ * where some have none.
+ */
+export function scoreOf(all: readonly StudyCell[]): Score | null {
+  const cells = all.filter(({ observations }) => observations.size > 0);
+  if (cells.length === 0) return null;
   const strata = cells.map(clustersOf);
-  if (strata.length === 0 || strata.some((clusters) => clusters.length === 0)) return null;
   const values = strata.map((clusters) => mean(clusters.flat()));
   return {
     n: strata.flat(2).length,
@@ -49,25 +53,26 @@ export function scoreOf(cells: readonly StudyCell[]): Score | null {
   };
 }
 
-/** @param differences  [cells][answers]. Null where a cell has none. @param labels  Of the cells. */
-export function deltaOf(differences: readonly (readonly Difference[])[], labels: readonly string[]): Delta | null {
-  if (differences.length === 0 || differences.some((own) => own.length === 0)) return null;
+/** Over cells that have some, which weigh alike; null without any. @param all  [cells][answers]. @param names  Of the cells. */
+export function deltaOf(all: readonly (readonly Difference[])[], names: readonly string[]): Delta | null {
+  const differences = all.filter((own) => own.length > 0), labels = names.filter((_, i) => all[i]!.length > 0);
+  if (differences.length === 0) return null;
   const strata = differences.map((own) => clusters(own.map(({ group, value }) => [group, value])));
-  const all = differences.flat().map(({ value }) => value);
-  const wins = all.filter((value) => value > 0).length, losses = all.filter((value) => value < 0).length;
+  const values = differences.flat().map(({ value }) => value);
+  const wins = values.filter((value) => value > 0).length, losses = values.filter((value) => value < 0).length;
   // Cells of one size weigh alike, so that their answers are those of one.
   const independent = strata.every((own) =>
     own.length === strata[0]!.length && own.every(({ length }) => length === 1)
   );
-  const test = independent && all.every((value) => Number.isInteger(value)) ? "McNemar" : "sign flip";
+  const test = independent && values.every((value) => Number.isInteger(value)) ? "McNemar" : "sign flip";
   return {
-    n: all.length,
+    n: values.length,
     value: mean(strata.map((own) => mean(own.flat()))),
     interval: percentileInterval(averageResamples(strata.map((own, i) => resampledMeans(own, labels[i]!)))),
     p: test === "McNemar" ? mcNemar(wins, losses) : signFlip(strata, labels.join()),
     test,
     wins,
-    ties: all.length - wins - losses,
+    ties: values.length - wins - losses,
     losses,
   };
 }
@@ -81,7 +86,7 @@ export function differences(a: StudyCell, b: StudyCell): Difference[] {
   });
 }
 
-/** Cells against the full cache on the same samples; null without one, and for the full cache itself. */
+/** Cells against the full cache on the samples that both have; null without any, and for the full cache itself. */
 export function deltaToFull(cells: readonly StudyCell[]): Delta | null {
   if (cells.length === 0 || cells.some((cell) => cell.full === null || cell.full === cell)) return null;
   const known = deltas.get(cells[0]!) ?? new Map<string, Delta | null>();

@@ -24,6 +24,8 @@ export interface Verdict {
 const SURE = 0.05;
 /** Of the full cache's score: a budget that keeps it is worth naming before one that is smaller. */
 const WORTH_KEEPING = 0.97;
+/** A loss of five points. */
+const WORTH_KNOWING = 0.05;
 
 /** Null where there is nothing to compare. */
 export function verdictOf(board: Board): Verdict | null {
@@ -62,33 +64,49 @@ function headlineOf({ full }: Board, { arm, cells, ratio }: BoardArm): VerdictLi
   const delta = deltaToFull(cells);
   const kept = `${(100 * score.value / fullScore.value).toFixed(1)} % of the full cache's score`;
   const scores = `${inPoints(score.value)} of ${inPoints(fullScore.value)} points`;
-  const sure = delta === null
-    ? ""
-    : delta.p < SURE
-    ? `, ${formatP(delta.p)}`
-    : delta.wins + delta.losses === 0
-    ? "; no sample differs"
-    : `; the difference is within chance, ${formatP(delta.p)}`;
   return {
-    tone: delta !== null && delta.p < SURE && delta.value < 0 ? "bad" : "good",
-    text: `${name} keeps ${kept}${saving} (${scores}${sure}).`,
+    tone: delta === null
+      ? "open"
+      : delta.p >= SURE
+      ? (isWide(delta) ? "open" : "good")
+      : delta.value < 0
+      ? "bad"
+      : "good",
+    text: `${name} keeps ${kept}${saving} (${scores}${delta === null ? "" : sureness(delta)}).`,
   };
 }
 
-function duelLine({ series, read, theirRead, nearest, delta }: Duel): VerdictLine {
-  const bytes = nearest
-    ? `${series}, reading ${(theirRead / read).toPrecision(2)}× the bytes,`
-    : `${series} at equal bytes`;
+function sureness(delta: Delta): string {
+  if (delta.p < SURE) return `, ${formatP(delta.p)}`;
+  if (delta.wins + delta.losses === 0) return "; no sample differs";
+  if (isWide(delta)) return `; too few samples to tell it from chance, ${formatP(delta.p)}`;
+  return `; the difference is within chance, ${formatP(delta.p)}`;
+}
+
+/** Whether as much may have been lost as would be worth knowing. */
+function isWide({ interval: [low] }: Delta): boolean {
+  return low < -WORTH_KNOWING;
+}
+
+function duelLine({ ours, series, read, theirRead, nearest, delta, cells }: Duel): VerdictLine {
+  const where = cells < ours.cells.length ? ` (PARTIAL: on ${cells} of ${ours.cells.length} cells)` : "";
+  const factor = (theirRead / read).toPrecision(2);
+  const bytes = !nearest
+    ? "at equal bytes"
+    : factor === "1.0"
+    ? "at nearly equal bytes"
+    : `reading ${factor}× the bytes`;
   if (delta.p >= SURE) {
+    const points = `${signed(-delta.value)} points`;
     return {
       tone: "open",
-      text: `${bytes} does as well as can be told (${signed(-delta.value)} points, ${formatP(delta.p)}).`,
+      text: `${series} ${bytes}${where}: no difference can be told (${points}, ${formatP(delta.p)}).`,
     };
   }
-  const verb = delta.value > 0 ? "loses" : "wins";
+  const verb = delta.value > 0 ? "loses" : "wins", points = inPoints(Math.abs(delta.value));
   return {
     tone: delta.value > 0 ? "bad" : "good",
-    text: `${bytes} ${verb} ${inPoints(Math.abs(delta.value))} points (${formatP(delta.p)}).`,
+    text: `${series} ${bytes}${where} ${verb} ${points} points (${formatP(delta.p)}).`,
   };
 }
 

@@ -18,7 +18,7 @@ export function wilson(hits: number, n: number): [number, number] {
   const z = 1.96, share = hits / n;
   const center = (share + z * z / (2 * n)) / (1 + z * z / n);
   const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return [center - half, center + half];
+  return [Math.max(0, center - half), Math.min(1, center + half)]; // rounding aside it never leaves them
 }
 
 /**

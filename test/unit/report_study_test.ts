@@ -77,7 +77,7 @@ Deno.test("turns of one sample, and depths on one haystack, count as one context
   assert.equal(scoreOf([studyOf([runOf({ samples: 4, depths: [0, 50, 100] })]).cells[0]!])!.groups, 4);
 });
 
-Deno.test("answers that ran out of memory are missing, not wrong: the arm is PARTIAL, and has no difference", () => {
+Deno.test("answers that ran out of memory are missing, not wrong: the arm is PARTIAL, and judged by the rest", () => {
   const study = studyOf([runOf({
     tasks: ["ruler/vt"],
     lengths: [4096, 8192],
@@ -85,8 +85,13 @@ Deno.test("answers that ran out of memory are missing, not wrong: the arm is PAR
   })]);
   const streaming = armOf(board(study), "streaming 256");
   assert.equal(streaming.complete, false);
-  assert.equal(scoreOf(streaming.cells), null);
-  assert.equal(deltaToFull(streaming.cells), null);
+  assert.deepEqual(scoreOf(streaming.cells), scoreOf(streaming.cells.slice(0, 1)));
+  assert.equal(deltaToFull(streaming.cells)!.n, 50);
+  assert.equal(scoreOf(streaming.cells.slice(1)), null);
+  const [duel] = duelsOf(board(study), armOf(board(study), "rocketkv 256")).filter(({ series }) =>
+    series === "streaming"
+  );
+  assert.deepEqual([duel!.cells, duel!.delta.n], [1, 50]);
   const [short, long] = cellRows(study).filter(({ arm }) => arm === "streaming 256");
   assert.deepEqual([short!["outOfMemory"], long!["outOfMemory"], long!["score"]], [0, 50, null]);
   const over = aggregatesOf(board(study), streaming).find(({ name, length }) => name === "mean" && length === null)!;
@@ -162,7 +167,7 @@ Deno.test("the verdict names the smallest budget that keeps the score, and what 
     /^rocketkv at 256 tokens keeps \d+\.\d % of the full cache's score at 13\.0× fewer bytes read/,
   );
   assert.match(verdict.rivals[0]!.text, /^snapkv at equal bytes loses \d+\.\d points \(p < 0\.001\)\.$/);
-  assert.match(verdict.rivals[1]!.text, /^streaming, reading 0\.87× the bytes, loses/);
+  assert.match(verdict.rivals[1]!.text, /^streaming reading 0\.87× the bytes loses/);
 });
 
 Deno.test("the verdict says when nothing can be told", () => {
@@ -173,7 +178,13 @@ Deno.test("the verdict says when nothing can be told", () => {
   ];
   const close = verdictOf(board(studyOf([runOf({ arms: same })])))!;
   assert.match(close.headline.text, /no sample differs\)\.$/);
-  assert.match(close.rivals[0]!.text, /does as well as can be told/);
+  assert.match(close.rivals[0]!.text, /^snapkv at equal bytes: no difference can be told/);
+  const few = same.map((arm, i) => i === 1 ? { ...arm, rate: until(0.8) } : arm);
+  const wide = verdictOf(
+    board(studyOf([runOf({ tasks: ["ruler/vt"], arms: few, samples: 10, config: { seed: 3 } })])),
+  )!;
+  assert.equal(wide.headline.tone, "open");
+  assert.match(wide.headline.text, /too few samples to tell it from chance, p = /);
   const hopeless = same.map((arm) => ({ ...arm, rate: until(0) }));
   assert.match(verdictOf(board(studyOf([runOf({ arms: hopeless })])))!.headline.text, /full cache itself scores 0/);
 });

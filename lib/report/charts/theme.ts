@@ -82,7 +82,11 @@ export const RATIO_AXIS = {
   axis: { labelExpr: "format(datum.value, '~g') + '×'", tickCount: 6, grid: false },
 } as const;
 
-export const SCORE_AXIS = { type: "quantitative", title: "score", scale: { zero: false, nice: true } } as const;
+export const SCORE_AXIS = {
+  type: "quantitative",
+  title: "score",
+  scale: { zero: false, nice: true, padding: 6 },
+} as const;
 
 /** A specification in the look of all. */
 export function styled(spec: object): TopLevelSpec {

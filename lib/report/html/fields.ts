@@ -14,7 +14,7 @@ export const PARTIAL: Html = markup` <span class="badge">PARTIAL</span>`;
 
 /** `98.7 [95.1, 99.9]`, or why there is none. */
 export function scoreField(cells: readonly StudyCell[]): Field {
-  const score = scoreOf(cells.filter(({ observations }) => observations.size > 0));
+  const score = scoreOf(cells);
   if (score !== null) return { show: scoreText(score), value: score.value };
   const oom = cells.some(({ failures }) => failures.some(isOutOfMemory));
   return oom ? { show: markup`<span class="badge">OOM</span>`, value: null } : NONE;

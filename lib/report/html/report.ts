@@ -1,8 +1,9 @@
 /** The page of a study, from the verdicts down to single samples. */
 import { formatCount, plural } from "../../format.ts";
 import { lengthsOf } from "../aggregates.ts";
-import type { Board } from "../boards.ts";
+import { type Board, boardNames } from "../boards.ts";
 import type { Chart } from "../charts/theme.ts";
+import { fileName } from "../identity.ts";
 import { CHART_ENDINGS } from "../save_chart.ts";
 import type { Study } from "../study.ts";
 import { type Verdict, verdictOf } from "../verdicts.ts";
@@ -34,7 +35,9 @@ export async function reportPage(
   sections: readonly Section[],
   files: readonly string[],
 ): Promise<string> {
-  const title = `${[...new Set(study.cells.map(({ config }) => config.model))].join(", ")}: compressed KV caches`;
+  const models = [...new Set(study.cells.map(({ config }) => fileName(config.model)))];
+  const title = `${models.join(", ")}: compressed KV caches`;
+  const names = boardNames(sections.map(({ board }) => board));
   const verdicts = new Map(sections.map(({ board }) => [board, verdictOf(board)]));
   const partial = isPartial(study) && PARTIAL;
   return await page(
@@ -42,12 +45,12 @@ export async function reportPage(
     markup`<header><h1>${title}${partial}</h1>
 ${facts(study)}
 <nav class="screen" aria-label="Sections">${
-      sections.map(({ board }, i) => markup`<a href="#board-${i}">${nameOf(board, sections)}</a>`)
+      sections.map((_, i) => markup`<a href="#board-${i}">${names[i]!}</a>`)
     }<a href="#configuration">Configuration</a><a href="#files">Files</a></nav></header>
 <main>
-${sections.map(({ board }) => verdictCard(board, verdicts.get(board)!, sections))}
+${sections.map(({ board }, i) => verdictCard(names[i]!, verdicts.get(board)!))}
 ${warnings(study)}
-${sections.map((section, i) => boardSection(section, i, verdicts.get(section.board)!, sections))}
+${sections.map((section, i) => boardSection(section, i, names[i]!, verdicts.get(section.board)!))}
 <h2 id="configuration">Configuration</h2>
 ${configuration(study)}
 <h2 id="files">Files</h2>
@@ -80,10 +83,10 @@ function facts({ cells, manifests }: Study): Html {
   }</dl>`;
 }
 
-function verdictCard(board: Board, verdict: Verdict | null, sections: readonly Section[]): Html | null {
+function verdictCard(name: string, verdict: Verdict | null): Html | null {
   if (verdict === null) return null;
   const { headline, rivals, arm } = verdict;
-  return markup`<section class="verdict ${headline.tone}"><p class="where">${nameOf(board, sections)}${
+  return markup`<section class="verdict ${headline.tone}"><p class="where">${name}${
     !arm.complete && PARTIAL
   }</p><p>${headline.text}</p>${
     rivals.length > 0 && markup`<ul>${rivals.map(({ tone, text }) => markup`<li class="${tone}">${text}</li>`)}</ul>`
@@ -97,15 +100,10 @@ function warnings(study: Study): Html | null {
     : markup`<ul class="warnings" aria-label="Warnings">${all.map((text) => markup`<li>${text}</li>`)}</ul>`;
 }
 
-function boardSection(
-  { board, charts }: Section,
-  i: number,
-  verdict: Verdict | null,
-  sections: readonly Section[],
-): Html {
+function boardSection({ board, charts }: Section, i: number, name: string, verdict: Verdict | null): Html {
   const worst = worstSamples(board, verdict?.arm ?? null);
   const duels = duelsTable(board), tasks = tasksTable(board), aggregates = aggregatesTable(board);
-  return markup`<section><h2 id="board-${i}">${nameOf(board, sections)}</h2>
+  return markup`<section><h2 id="board-${i}">${name}</h2>
 <p class="soft small">${board.frame.conditions}</p>
 ${armsTable(board)}
 <div class="figures">${charts.map((drawn, k) => figure(drawn, `c${i}-${k}`))}</div>
@@ -131,12 +129,6 @@ function figure({ chart, svg, href }: DrawnChart, id: string): Html {
   const { picture, width } = inlineSvg(svg, id, chart.title);
   return markup`<figure style="--width: ${width}px"><figcaption><b>${chart.title}</b>${chart.caption} <span class="links screen">${links}</span></figcaption>
 <div class="frame">${picture}</div></figure>`;
-}
-
-/** The benchmark, with whatever tells it from the other boards. */
-function nameOf({ frame, benchmark }: Board, sections: readonly Section[]): string {
-  const frames = new Set(sections.map(({ board }) => board.frame.key));
-  return frames.size > 1 ? `${benchmark}, ${frame.model}, ${frame.conditions}` : benchmark;
 }
 
 function notes(): Html {

@@ -34,9 +34,9 @@ a { color: var(--link); text-underline-offset: 2px; text-decoration-thickness: 1
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
 .soft { color: var(--soft); }
 .small { font-size: 14px; }
-.badge { display: inline-block; font-size: 11.5px; font-weight: 650; letter-spacing: 0.04em; line-height: 1; padding: 4px 7px;
+.badge { display: inline-block; font-size: 0.78em; font-weight: 650; letter-spacing: 0.04em; line-height: 1; padding: 0.3em 0.55em;
   border-radius: 4px; background: var(--bad-page); color: var(--bad); border: 1px solid currentColor; vertical-align: 0.15em; }
-h1 .badge { font-size: 13px; vertical-align: 0.35em; margin-left: 8px; }
+h1 .badge { font-size: 0.45em; vertical-align: 0.35em; margin-left: 8px; }
 nav { margin: 22px 0 0; padding: 10px 0; border-block: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 4px 20px; font-size: 14px; }
 nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 18px; margin: 18px 0 0; font-size: 14.5px; }
@@ -73,7 +73,7 @@ th[aria-sort=ascending] button::after { content: "↑"; opacity: 1; } th[aria-so
 tbody th { position: sticky; left: 0; z-index: 1; background: var(--page); font-weight: 550; border-right: 1px solid var(--line); }
 thead th:first-child { left: 0; z-index: 3; border-right: 1px solid var(--line); }
 tbody tr:hover > * { background: var(--panel); }
-.ci { color: var(--soft); font-size: 12.5px; font-weight: 400; }
+.ci { color: var(--soft); font-size: 0.9em; font-weight: 400; }
 td.sure-bad { color: var(--bad); font-weight: 600; } td.sure-good { color: var(--good); font-weight: 600; }
 details { margin: 12px 0; } summary { cursor: pointer; font-weight: 550; padding: 4px 0; } summary:hover { color: var(--link); }
 .samples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 470px), 1fr)); gap: 14px; align-items: start; }
