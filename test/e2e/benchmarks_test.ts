@@ -43,7 +43,7 @@ async function run(folder: DataFolder, out: string, args: readonly string[]) {
     ],
     ...["--device", "cpu", "--threads", "2", "--kv-type", "f32", "--json", "--out", `${folder.path}/${out}`],
   ], { env });
-  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(code, 0, stderr);
   const rows: Row[] = JSON.parse(stdout).cells;
   const lines: Prediction[] = [];
   for await (const { name } of Deno.readDir(`${folder.path}/${out}/cells`)) {
@@ -152,10 +152,41 @@ Deno.test("data import refuses bad records before anything is kept, and keeps wh
     /^Cannot import longbench from .*: expected files such as narrativeqa\.jsonl, found none; they are in .*\n$/,
   );
   const unknown = await run("ruler", `${folder.path}/good`);
-  assert.deepEqual([unknown.code, unknown.stderr], [2, 'Cannot import "ruler": expected one of longbench, longbench-v2, scbench\n']);
+  assert.deepEqual([unknown.code, unknown.stderr], [
+    2,
+    'Cannot import "ruler": expected one of longbench, longbench-v2, scbench\n',
+  ]);
   const few = await run("longbench");
   assert.deepEqual([few.code, few.stderr], [
     2,
     "Cannot import: expected a benchmark and a folder or file, found 1 name\n",
   ]);
+});
+
+Deno.test("data build writes what niah runs: the file's prompts are the same, and so are the answers", async () => {
+  await using folder = await withModel();
+  const env = { ROCKETKV_HOME: `${folder.path}/home` };
+  const built = await rocketkv([
+    ...["data", "build", "niah", "--option", "depths=[20,80]", "--length", "1200", "--samples", "2"],
+    ...["-m", `${folder.path}/model`, "--out", `${folder.path}/built`],
+  ], { env });
+  assert.deepEqual([built.code, built.stderr], [0, ""]);
+  const file = `${folder.path}/built/1200/niah/validation.jsonl`;
+  assert.match(built.stdout, /^.*built\/1200\/niah\/validation\.jsonl: 4 samples, at most 1,\d\d\d tokens\n$/);
+  const direct = await run(folder, "direct", ["niah", "--length", "1200", "--depth", "20,80", "--samples", "2"]);
+  const read = await run(folder, "read", [
+    "sweep",
+    "--task",
+    "file",
+    "--task-option",
+    `data=${file}`,
+    "--samples",
+    "2",
+  ]);
+  const answers = (lines: readonly Prediction[]) =>
+    lines.map(({ sample, depth, prompt, answer, scores }) => JSON.stringify({ sample, depth, prompt, answer, scores }))
+      .toSorted();
+  assert.equal(direct.lines.length, 12);
+  assert.deepEqual(answers(read.lines), answers(direct.lines));
+  assert.equal(read.rows.get("full")!.score, 100);
 });

@@ -107,3 +107,27 @@ Deno.test("an answer is scored both ways, and the other number is named where it
   assert.deepEqual(scoreAnswer("ABC", scoring, "fixed"), { score: 1, official: 0.5 });
   assert.deepEqual(scoreAnswer("x", scoring, "fixed"), { score: 0 });
 });
+
+Deno.test("where the segmenter does not load, Chinese answers are refused and others are not", async () => {
+  const url = (name: string) => new URL(`../../lib/tasks/metrics/${name}.ts`, import.meta.url).href;
+  const code = `import { metrics } from "${url("registry")}";
+    const score = (metric) => metrics[metric]("a", { metric, references: ["a"] }, "fixed").score;
+    console.log(score("rouge_l") > 0.9);
+    try { score("qa_f1_zh"); } catch (error) { console.log(error.name, error.message); }`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-check",
+      "--cached-only",
+      "--allow-read",
+      `data:text/javascript,${encodeURIComponent(code)}`,
+    ],
+    stderr: "inherit",
+  }).output();
+  assert.match(
+    new TextDecoder().decode(stdout),
+    /^true\nRunError Cannot score Chinese answers: the segmenter @node-rs\/jieba does not load here: .*\n$/,
+  );
+});
