@@ -42,8 +42,9 @@ export const importables: Readonly<Record<string, () => Promise<Importable>>> = 
 };
 
 /**
- * Copy all tasks that are in a folder into the cache folder. Tasks that were imported before and are not in it stay. Every file
- * is written beside its place and renamed, the manifest last, so that an interruption leaves what was there before.
+ * Copy all tasks that are in a folder into the cache folder, once all of their records are found to be good. Tasks that were
+ * imported before and are not in it stay. Every file is replaced in one step, the manifest last: after an interruption in
+ * between, `damagedData` names the files that are newer than it.
  *
  * @param path  A folder in any layout, or one task's file, named after it.
  * @throws {UsageError} for a record that cannot be used, or when no task is there; {RunError} for a full disk.
@@ -55,14 +56,20 @@ export async function importData(
 ): Promise<ImportedFile[]> {
   const importable = await importableOf(benchmark);
   const folder = dataFolder(benchmark);
-  const files: ImportedFile[] = [];
+  const found: string[] = [];
   for (const task of importable.tasks) {
     signal.throwIfAborted();
     const set = await openDataSet(path, importable.fileNames(task));
     if (set === null) continue;
     importable.check(task, set.rows);
-    files.push(await writeRows(folder, `${task}.jsonl`, set.rows, set.id));
-    onTask(task, set.rows.length);
+    found.push(task);
+  }
+  const files: ImportedFile[] = [];
+  for (const task of found) {
+    signal.throwIfAborted();
+    const { rows, id } = (await openDataSet(path, importable.fileNames(task)))!; // read anew: all of them are too much
+    files.push(await writeRows(folder, `${task}.jsonl`, rows, id));
+    onTask(task, rows.length);
   }
   if (files.length === 0) {
     throw new UsageError(

@@ -138,14 +138,16 @@ Deno.test("data import refuses bad records before anything is kept, and keeps wh
   await folder.jsonl("good/scbench_kv.jsonl", SESSIONS);
   assert.equal((await run("scbench", `${folder.path}/good`)).code, 0);
   const manifest = await Deno.readTextFile(`${folder.path}/home/data/scbench/manifest.json`);
-  await folder.jsonl("bad/scbench_kv.jsonl", [SESSIONS[0], { context: "c", multi_turns: [{ input: "q" }] }]);
+  await folder.jsonl("bad/scbench_kv.jsonl", [SESSIONS[1]]);
+  await folder.jsonl("bad/scbench_vt.jsonl", [SESSIONS[0], { context: "c", multi_turns: [{ input: "q" }] }]);
   const bad = await run("scbench", `${folder.path}/bad`);
   assert.equal(bad.code, 2);
   assert.match(
     bad.stderr,
-    /^Cannot use .*bad\/scbench_kv\.jsonl, line 2, multi_turns\[0\]: "answer" must be a text, a number, or a list of them: found undefined\n$/,
+    /^Cannot use .*bad\/scbench_vt\.jsonl, line 2, multi_turns\[0\]: "answer" must be a text, a number, or a list of them: found undefined\n$/,
   );
   assert.equal(await Deno.readTextFile(`${folder.path}/home/data/scbench/manifest.json`), manifest);
+  assert.deepEqual((await rocketkv(["data", "verify"], { env })).stdout, "scbench: whole\n");
   const none = await run("longbench", `${folder.path}/good`);
   assert.match(
     none.stderr,
