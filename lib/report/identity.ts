@@ -31,11 +31,11 @@ export function frameOf(config: CellConfig): Frame {
     moment,
     `${dataMode} data`,
     `${scorer} scorer`,
-    endpoint === null ? "" : `served at ${endpoint}`,
+    endpoint === null ? "" : "served",
     truncate === "refuse" ? "" : `cut at the ${truncate}`,
   ];
   return {
-    key: keyOf({ model, modelId, endpoint, moment, dataMode, scorer, truncate }),
+    key: keyOf({ model, modelId, served: endpoint !== null, moment, dataMode, scorer, truncate }),
     model,
     conditions: conditions.filter((one) => one !== "").join(", "),
     parts: [fileName(model), ...conditions],

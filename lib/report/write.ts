@@ -59,6 +59,7 @@ async function saveTables(study: Study, boards: readonly Board[], request: Repor
     pairs: pairRows(boards),
   };
   for (const [name, rows] of Object.entries(tables)) {
+    if (rows.length === 0) continue; // no pairs with one method: a table without columns is no table
     await save(`tables/${name}.csv`, csvOf(rows));
     await save(`tables/${name}.jsonl`, jsonLinesOf(rows));
   }
