@@ -33,8 +33,8 @@ export interface Needs {
  * A folder is granted with all that is in it.
  */
 export type Place =
-  /** The folder of pulled models. */
-  | "cache"
+  /** A part of the folder that this program keeps for itself. Another one of them is the one-file program, unpacked. */
+  | { readonly cache: "models" | "haystacks" | "data" }
   /** The value of an option, else `otherwise`: a path in the current folder. */
   | { readonly option: `--${string}`; readonly otherwise?: string }
   /** The value of an argument, counted from 0. */
@@ -67,6 +67,7 @@ const GRID: Needs = {
   chinese: true,
 };
 
+const PULLED: readonly Place[] = [{ cache: "models" }, { cache: "haystacks" }];
 const RUN_FOLDER: readonly Place[] = [{ argument: 0 }, { option: "--out" }];
 
 /** By name of the command. A command that needs nothing has an entry too. */
@@ -79,7 +80,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   analyze: { writes: [{ option: "--out" }], charts: true },
   bench: {},
   serve: { connects: "host" },
-  pull: { writes: ["cache"], connects: "anywhere", runs: ["python3", "npm"], reads: HUB }, // hubs redirect to other hosts
+  pull: { writes: PULLED, connects: "anywhere", runs: ["python3", "npm"], reads: HUB }, // hubs redirect to other hosts
   doctor: { asks: ["statfs"] }, // free disk space
   niah: GRID,
   ruler: GRID,
@@ -96,7 +97,7 @@ export const permissions: Readonly<Record<string, Needs>> = {
   rescore: { writes: RUN_FOLDER, chinese: true },
   report: { writes: RUN_FOLDER, charts: true },
   compare: {},
-  data: { writes: ["cache", { option: "--out", otherwise: "data" }] },
+  data: { writes: [{ cache: "data" }, { option: "--out", otherwise: "data" }] },
   export: { writes: [{ option: "--out" }] },
   completions: {},
   man: {},

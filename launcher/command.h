@@ -18,6 +18,7 @@ struct Option {
 /// Something that is written to.
 struct Place {
   enum Kind { kCache, kOption, kArgument } kind;
+  std::string_view part = "";       // kCache: models
   std::string_view option = "";     // kOption: --out
   std::string_view otherwise = "";  // kOption: the place when it was not given
   size_t argument = 0;              // kArgument: counted from 0

@@ -33,7 +33,7 @@ string written_places(const Words& words, const string& cache) {
   for (const Place& place : words.command->places) {
     switch (place.kind) {
       case Place::kCache:
-        add_place(cache, list);
+        if (!cache.empty()) add_place(cache + "/" + string(place.part), list);
         break;
       case Place::kArgument:
         if (place.argument < words.arguments.size()) add_place(words.arguments[place.argument], list);

@@ -14,7 +14,7 @@ struct NativeCode {
   std::string modules;  // of packages: charts, words of Chinese texts
 };
 
-/// @param cache  Folder of pulled models, or empty when nothing says where it is.
+/// @param cache  Folder that models and data are kept in, or empty when nothing says where it is.
 /// @return `--allow-...` and `--deny-...` for `deno run`.
 /// @throws Failure when a path cannot be granted.
 std::vector<std::string> permissions(const Words& words, const NativeCode& native, const std::string& cache);

@@ -21,7 +21,7 @@ string variable(const char* name) {
 }
 
 /// As in lib/model/store.ts.
-string model_cache() {
+string cache_folder() {
   if (const string own = variable("ROCKETKV_HOME"); !own.empty()) return own;
   if (const string caches = variable("XDG_CACHE_HOME"); !caches.empty()) return caches + "/rocketkv";
   if (const string home = variable("HOME"); !home.empty()) return home + "/.cache/rocketkv";
@@ -34,7 +34,7 @@ void start(const Installation& installation, const vector<string_view>& words) {
   vector<string> line = {installation.deno, "run", "--quiet", "--no-prompt", "--no-config", "--no-lock"};
   line.push_back("--unstable-no-legacy-abort");  // a server hears of clients that leave, and of no others
   line.insert(line.end(), installation.flags.begin(), installation.flags.end());
-  for (string& flag : permissions(read_words(words), installation.native, model_cache())) {
+  for (string& flag : permissions(read_words(words), installation.native, cache_folder())) {
     line.push_back(std::move(flag));
   }
   line.push_back(installation.main);

@@ -41,7 +41,7 @@ function initialiser(name: string, needs: Needs, options: readonly Option[]): st
 }
 
 function placeInitialiser(place: Place): string {
-  if (place === "cache") return "{.kind = Place::kCache}";
+  if ("cache" in place) return `{.kind = Place::kCache, .part = ${text(place.cache)}}`;
   if ("argument" in place) return `{.kind = Place::kArgument, .argument = ${place.argument}}`;
   const { option, otherwise = "" } = place;
   return `{.kind = Place::kOption, .option = ${text(option)}, .otherwise = ${text(otherwise)}}`;

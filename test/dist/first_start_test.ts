@@ -31,7 +31,6 @@ Deno.test("without an environment it unpacks into a folder of the user in /tmp",
 });
 
 const PLACES: readonly (readonly [name: string, env: (folder: string) => Record<string, string>, place: string])[] = [
-  ["ROCKETKV_CACHE", (f) => ({ ROCKETKV_CACHE: `${f}/own`, XDG_CACHE_HOME: `${f}/xdg`, HOME: f }), "own"],
   ["XDG_CACHE_HOME", (f) => ({ XDG_CACHE_HOME: `${f}/xdg`, HOME: f, TMPDIR: f }), "xdg/rocketkv/program"],
   ["HOME", (f) => ({ HOME: f, TMPDIR: f }), ".cache/rocketkv/program"],
   ["TMPDIR", (f) => ({ TMPDIR: f, HOME: "relative" }), `rocketkv-${Deno.uid()}`],
@@ -47,7 +46,10 @@ for (const [name, env, place] of PLACES) {
 
 Deno.test("a relative ROCKETKV_CACHE is one of the current folder", async () => {
   using folder = emptyFolder();
-  assert.equal((await run(["--version"], { env: { ROCKETKV_CACHE: "here" }, cwd: folder.path })).code, 0);
+  assert.equal(
+    (await run(["--version"], { env: { ROCKETKV_CACHE: "here", HOME: folder.path }, cwd: folder.path })).code,
+    0,
+  );
   assertUnpacked(`${folder.path}/here`);
 });
 
@@ -76,23 +78,16 @@ Deno.test("what a killed first start has left is cleared away by the next one", 
 
 Deno.test("a folder that others may write to is not used", async () => {
   using folder = emptyFolder();
-  const open = `${folder.path}/open`;
-  Deno.mkdirSync(open);
-  Deno.chmodSync(open, 0o777);
-  const refused = await run(["--version"], { env: { ROCKETKV_CACHE: open } });
-  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
-  assertOneLine(
-    refused.stderr,
-    `Cannot unpack rocketkv: ${open}: others may write to it: set ROCKETKV_CACHE to a folder`,
-  );
-
-  // Where nobody has named it, the next place is taken.
-  const shared = `${folder.path}/.cache/rocketkv/program`;
-  Deno.mkdirSync(shared, { recursive: true });
-  Deno.chmodSync(shared, 0o770);
-  assert.equal((await run(["--version"], { env: { HOME: folder.path, TMPDIR: folder.path } })).code, 0);
-  assertUnpacked(`${folder.path}/rocketkv-${Deno.uid()}`);
-  assert.deepEqual(namesIn(shared), []);
+  for (const mode of [0o770, 0o777]) {
+    Deno.chmodSync(folder.path, mode);
+    const { code, stdout, stderr } = await run(["--version"], { env: { ROCKETKV_CACHE: folder.path } });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assertOneLine(
+      stderr,
+      `Cannot unpack rocketkv: ${folder.path}: others may write to it: set ROCKETKV_CACHE to a folder`,
+    );
+    assert.deepEqual(namesIn(folder.path), []);
+  }
 });
 
 Deno.test("a link in the place of the folder is not followed", async () => {
@@ -133,7 +128,6 @@ function hashOffset(bytes: Uint8Array): number {
 
 const DAMAGES: readonly (readonly [what: string, at: (bytes: Uint8Array) => number])[] = [
   ["the middle of its files", (bytes) => bytes.length >> 1],
-  ["the end of its files", (bytes) => Math.floor(bytes.length * 0.9)],
   ["the hash of one of them", hashOffset],
 ];
 for (const [what, at] of DAMAGES) {

@@ -31,13 +31,18 @@ for (const name of ["generate", "inspect", "methods", "fidelity", "bench", "no-s
 }
 
 Deno.test("pull may connect, run python3 and npm, and write the models' folder", () => {
-  const { write, net, run, env } = granted(["pull", "smollm2"], { ROCKETKV_HOME: "/models" });
-  assert.deepEqual([write, net, run], ["/models,/models.tmp", true, "python3,npm"]);
+  const { write, net, run, env } = granted(["pull", "smollm2"], { ROCKETKV_HOME: "/own" });
+  assert.deepEqual([write, net, run], [
+    "/own/models,/own/models.tmp,/own/haystacks,/own/haystacks.tmp",
+    true,
+    "python3,npm",
+  ]);
   assert.match(env as string, /,HF_TOKEN$/);
   const unset = { ROCKETKV_HOME: "", XDG_CACHE_HOME: "", HOME: "" };
-  assert.equal(granted(["pull"], { ...unset, HOME: "/h" }).write, "/h/.cache/rocketkv,/h/.cache/rocketkv.tmp");
-  assert.equal(granted(["pull"], { ...unset, XDG_CACHE_HOME: "/c" }).write, "/c/rocketkv,/c/rocketkv.tmp");
-  assert.equal(granted(["pull"], unset).write, undefined);
+  const first = (env: Record<string, string>) => String(granted(["pull"], { ...unset, ...env }).write).split(",")[0];
+  assert.equal(first({ HOME: "/h" }), "/h/.cache/rocketkv/models");
+  assert.equal(first({ XDG_CACHE_HOME: "/c" }), "/c/rocketkv/models");
+  assert.equal(first({}), "undefined");
 });
 
 /** Ways to name a folder, and what may be written then. */
@@ -74,6 +79,31 @@ for (const [args, net] of HOSTS) {
     assert.equal(granted(["serve", ...args]).net, net);
   });
 }
+
+/** Endpoints, and what niah may connect to then. */
+const ENDPOINTS: readonly (readonly [args: readonly string[], net: string | undefined])[] = [
+  [[], undefined],
+  [["--endpoint", "http://127.0.0.1:8080/v1"], "127.0.0.1:8080"],
+  [["--endpoint=https://box.local/v1"], "box.local:443"],
+  [["--endpoint", "HTTP://user:word@box"], "box:80"],
+  [["--endpoint", "http://[::1]:9/v1?x=http://other"], "[::1]:9"],
+  [["--endpoint", "http://a@b,c:80"], undefined],
+  [["--endpoint", "http://box:123456"], undefined],
+  [["--endpoint", "file:///etc"], undefined],
+  [["--endpoint", "box:80"], undefined],
+  [["--endpoint", "http://"], undefined],
+];
+for (const [args, net] of ENDPOINTS) {
+  Deno.test(`niah ${args.join(" ")} may connect to ${net ?? "nothing"}`, () => {
+    assert.equal(granted(["niah", ...args]).net, net);
+  });
+}
+
+Deno.test("a grid writes to its run folder, or to runs", () => {
+  assert.equal(granted(["niah"]).write, "runs,runs.tmp");
+  assert.equal(granted(["niah", "-o", "mine"]).write, "mine,mine.tmp");
+  assert.equal(granted(["niah", "-omine"]).write, "mine,mine.tmp");
+});
 
 Deno.test("charts come with the native module that makes them", () => {
   const { ffi, sys } = granted(["analyze"]);
