@@ -6,8 +6,9 @@
  *       [--method rocketkv] [--budget 256] [--json]
  *
  * The sample is a needle in prose: its prompt, its answer, and the log probability of its key. It prints medians and their
- * ratio, and where the time of the eight goes.
+ * ratio, the same of processor time, which neighbours on the machine change less, and where the time of the eight goes.
  */
+import { cpuUsage } from "node:process";
 import { parseArgs } from "node:util";
 import { markdownTable } from "../../lib/markdown.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -48,48 +49,50 @@ const groups = await task.groups({ text: engine.text, length, seed: 1, count: 1 
 const samples = await groups[0]!.make();
 const group = { ...groups[0]!, make: () => Promise.resolve(samples) }; // making it is not measured
 
-/** Wall milliseconds of the sample, and the times of its arms. */
-async function run(recipes: readonly Recipe[]): Promise<{ ms: number; timings: readonly Timing[] }> {
+/** Milliseconds of a sample, on the clock and on all processors, and the times of its arms. */
+interface Sample {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly timings: readonly Timing[];
+}
+
+async function run(recipes: readonly Recipe[]): Promise<Sample> {
   const arms = recipes.map((recipe, i) => ({ cell: `${i}`, recipe }));
   const unit = { task, group, arms, moment: "query-aware", scorer: "fixed", truncate: "refuse", session: {} } as const;
-  const start = performance.now();
+  const start = performance.now(), cpu = cpuUsage();
   const [result] = await Array.fromAsync(runUnit(engine, { ...unit, done: new Set() }, { signal }));
-  return { ms: performance.now() - start, timings: result!.answers.map(({ timing }) => timing) };
+  const { user, system } = cpuUsage(cpu); // microseconds
+  const timings = result!.answers.map(({ timing }) => timing);
+  return { ms: performance.now() - start, cpuMs: (user + system) / 1000, timings };
 }
 
 await run(ONE); // the weights are in memory afterwards
-const one: number[] = [], eight: number[] = [], parts: Record<string, number[]> = {};
+const one: Sample[] = [], eight: Sample[] = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const recipes of round % 2 === 0 ? [ONE, EIGHT] : [EIGHT, ONE]) {
-    const { ms, timings } = await run(recipes);
-    (recipes === ONE ? one : eight).push(ms);
-    if (recipes === EIGHT) keepParts(ms, timings);
+    (recipes === ONE ? one : eight).push(await run(recipes));
   }
-  console.error(`round ${round + 1}: one ${one.at(-1)!.toFixed(0)} ms, eight ${eight.at(-1)!.toFixed(0)} ms`);
+  console.error(`round ${round + 1}: one ${one.at(-1)!.ms.toFixed(0)} ms, eight ${eight.at(-1)!.ms.toFixed(0)} ms`);
 }
 
-function keepParts(ms: number, timings: readonly Timing[]): void {
-  const sum = (name: "prefillMs" | "compressMs" | "selectMs" | "attendMs" | "linearMs") =>
-    timings.reduce((sum, timing) => sum + timing[name], 0);
-  const found = {
-    prefill: sum("prefillMs"),
-    compress: sum("compressMs"),
-    select: sum("selectMs"),
-    attend: sum("attendMs"),
-    linear: sum("linearMs"),
-  };
-  const rest = ms - Object.values(found).reduce((a, b) => a + b);
-  for (const [name, value] of Object.entries({ ...found, rest })) (parts[name] ??= []).push(value);
+const PARTS = ["prefill", "compress", "select", "attend", "linear"] as const;
+
+/** Milliseconds of all arms of a sample. */
+function partOf({ timings }: Sample, part: typeof PARTS[number]): number {
+  return timings.reduce((sum, timing) => sum + timing[`${part}Ms`], 0);
 }
 
+const medianOf = (samples: readonly Sample[], value: (sample: Sample) => number) => median(samples.map(value));
+const wall = (sample: Sample) => sample.ms, cpu = (sample: Sample) => sample.cpuMs;
 const record = {
   model: engine.source.name,
   context: length.count,
   rounds: one.length,
-  oneMs: median(one),
-  eightMs: median(eight),
-  ratio: median(eight) / median(one),
-  eightPartsMs: Object.fromEntries(Object.entries(parts).map(([name, list]) => [name, median(list)])),
+  oneMs: medianOf(one, wall),
+  eightMs: medianOf(eight, wall),
+  ratio: medianOf(eight, wall) / medianOf(one, wall),
+  cpuRatio: medianOf(eight, cpu) / medianOf(one, cpu),
+  eightPartsMs: Object.fromEntries(PARTS.map((part) => [part, medianOf(eight, (sample) => partOf(sample, part))])),
 };
 if (values.json) {
   console.log(JSON.stringify(record, null, 1));
@@ -101,8 +104,8 @@ if (values.json) {
     ...Object.entries(record.eightPartsMs).map(([name, ms]) => row(`of these ${name}`, ms)),
   ]));
   console.log(
-    `\nEight plans cost ${
-      record.ratio.toFixed(2)
-    } times one, on a prompt of ${record.context} tokens of ${record.model}.`,
+    `\nEight plans cost ${record.ratio.toFixed(2)} times one (${
+      record.cpuRatio.toFixed(2)
+    } times its processor time), on a prompt of ${record.context} tokens of ${record.model}.`,
   );
 }
