@@ -25,7 +25,7 @@ export function worstSamples({ arms }: Board, first: BoardArm | null): WorstSamp
 }
 
 function worstOf({ cells }: BoardArm, most: number): WorstSample[] {
-  return cells.flatMap((cell) => {
+  const all = cells.flatMap((cell) => {
     const { full } = cell;
     if (full === null || full === cell) return [];
     return differences(cell, full).filter(({ value }) => value < 0).map(({ id, value }) => ({
@@ -34,5 +34,18 @@ function worstOf({ cells }: BoardArm, most: number): WorstSample[] {
       own: cell.observations.get(id)!,
       difference: value,
     }));
-  }).toSorted((a, b) => a.difference - b.difference).slice(0, most);
+  }).toSorted((a, b) => a.difference - b.difference);
+  return varied(all).slice(0, most);
+}
+
+/** The first of every cell and context before the second of any: ten depths of one haystack say the same ten times. */
+function varied(samples: readonly WorstSample[]): WorstSample[] {
+  const contexts = Map.groupBy(samples, ({ cell, own }) => `${cell.id} ${own.prediction.group}`);
+  const cells = Map.groupBy([...contexts.values()], ([first]) => first!.cell.id);
+  const rank = ({ cell, own }: WorstSample, place: number) =>
+    place * samples.length +
+    cells.get(cell.id)!.findIndex(([first]) => first!.own.prediction.group === own.prediction.group);
+  return [...contexts.values()].flatMap((list) => list.map((sample, place) => ({ sample, rank: rank(sample, place) })))
+    .toSorted((a, b) => a.sample.difference - b.sample.difference || a.rank - b.rank)
+    .map(({ sample }) => sample);
 }

@@ -102,26 +102,27 @@ function warnings(study: Study): Html | null {
 
 function boardSection({ board, charts }: Section, i: number, name: string, verdict: Verdict | null): Html {
   const worst = worstSamples(board, verdict?.arm ?? null);
-  const duels = duelsTable(board), tasks = tasksTable(board), aggregates = aggregatesTable(board);
+  const pictures = charts.map((drawn, k) => figure(drawn, `c${i}-${k}`));
   return markup`<section><h2 id="board-${i}">${name}</h2>
 <p class="soft small">${board.frame.conditions}</p>
 ${armsTable(board)}
-<div class="figures">${charts.map((drawn, k) => figure(drawn, `c${i}-${k}`))}</div>
-${
-    tasks &&
-    markup`<h3>Scores by task</h3><p class="soft small">Coloured where the paired difference from the full cache is no chance (p &lt; 0.05).</p>${tasks}`
-  }
-${aggregates && markup`<h3>Averages</h3>${aggregates}`}
-${
-    duels &&
-    markup`<h3>Other methods at equal bytes</h3><p class="soft small">The other method’s curve over its budgets, read off sample by sample where a decode step reads as many bytes.</p>${duels}`
-  }
-${
-    worst.length > 0 &&
-    markup`<h3>Worst samples</h3><p class="soft small">Right with the full cache, and lost by the arm.</p>${
-      worst.map(sampleCard)
-    }`
-  }</section>`;
+<div class="figures">${pictures}</div>
+${part("Scores by task", TASKS_ABOUT, tasksTable(board))}
+${part("Averages", null, aggregatesTable(board))}
+${part("Other methods at equal bytes", DUELS_ABOUT, duelsTable(board))}
+${part("Worst samples", WORST_ABOUT, worst.length > 0 && markup`<div class="samples">${worst.map(sampleCard)}</div>`)}
+</section>`;
+}
+
+const TASKS_ABOUT = "Coloured where the paired difference from the full cache is no chance (p < 0.05).";
+const DUELS_ABOUT =
+  "The other method’s curve over its budgets, read off sample by sample where a decode step reads as many bytes.";
+const WORST_ABOUT =
+  "Where the arm did worse than the full cache: the largest losses, of different tasks and contexts first.";
+
+function part(title: string, about: string | null, content: Html | null | false): Html | null {
+  if (!content) return null;
+  return markup`<h3>${title}</h3>${about !== null && markup`<p class="soft small">${about}</p>`}${content}`;
 }
 
 function figure({ chart, svg, href }: DrawnChart, id: string): Html {

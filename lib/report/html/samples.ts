@@ -15,7 +15,7 @@ export function sampleCard({ cell, full, own }: WorstSample): Html {
   ];
   const kept = prediction.cache?.goldKept ?? [];
   const facts: (readonly [string, Content])[] = [
-    ["end of prompt", markup`<pre class="tail">${prediction.promptTail}</pre>`],
+    ["end of prompt", markup`<div class="tail"><pre>${prediction.promptTail}</pre></div>`],
     ["expected", markup`<pre>${prediction.scoring.references.join("\n")}</pre>`],
     [`full cache, ${inPoints(full.score)}`, answer(full)],
     [`${cell.arm.label}, ${inPoints(own.score)}`, answer(own)],
@@ -28,7 +28,7 @@ export function sampleCard({ cell, full, own }: WorstSample): Html {
 function answer({ prediction }: Observation): Html {
   const { answer, finish } = prediction;
   const text = answer.length > LONGEST ? `${answer.slice(0, LONGEST)} …` : answer;
-  return markup`<pre>${text === "" ? "(empty)" : text}</pre>${
+  return markup`<pre>${text.trim() === "" ? "(blank)" : text}</pre>${
     finish === "length" && markup`<span class="soft small">ran out of tokens</span>`
   }`;
 }

@@ -82,7 +82,7 @@ details { margin: 12px 0; } summary { cursor: pointer; font-weight: 550; padding
 .sample dl { display: grid; grid-template-columns: 128px minmax(0, 1fr); gap: 6px 14px; margin: 0; font-size: 14px; }
 .sample dt { color: var(--soft); } .sample dd { margin: 0; min-width: 0; }
 pre { margin: 0; font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-.tail { color: var(--soft); max-height: 7.6em; overflow-y: auto; }
+.tail { color: var(--soft); max-height: 6.4em; overflow-y: auto; display: flex; flex-direction: column-reverse; } /* its end first */
 .strip { display: flex; height: 16px; max-width: 420px; border: 1px solid var(--line); border-radius: 3px; overflow: hidden; gap: 1px; }
 .strip i { flex: 1; background: color-mix(in srgb, var(--series-0) calc(var(--kept) * 100%), var(--page)); }
 footer { margin-top: 64px; padding-bottom: 48px; color: var(--soft); font-size: 13.5px; }
