@@ -20,7 +20,7 @@ Deno.test("report writes a page beside a run, says the verdict, and is quiet oth
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
-    /^ruler \(PARTIAL\): rocketkv at 256 tokens keeps .*\n  snapkv .* loses .* points \(p < 0\.001\)\.\n$/,
+    /^ruler \(PARTIAL\): rocketkv at 256 tokens keeps .*\n {2}snapkv .* loses .* points \(p < 0\.001\)\.\n$/,
   );
   assert.match(stderr, /^PARTIAL: 60 samples of 6 cells have no answer yet/m);
   assert.match(stderr, new RegExp(`Wrote ${run}/report.html with tables and plots beside it`));
