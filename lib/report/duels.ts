@@ -2,6 +2,7 @@
 import { mean } from "../statistics.ts";
 import type { Board, BoardArm } from "./boards.ts";
 import { between, type Place, placeOn } from "./equal_bytes.ts";
+import { remember } from "./remember.ts";
 import { type Delta, deltaOf, type Difference, differences as pairsOf } from "./score.ts";
 import { spendOf } from "./spend.ts";
 import type { StudyCell } from "./study.ts";
@@ -23,14 +24,12 @@ export interface Duel {
 
 /** One arm against all other methods of its board. */
 export function duelsOf(board: Board, ours: BoardArm): readonly Duel[] {
-  const known = duels.get(ours);
-  if (known !== undefined) return known;
-  const others = board.arms.filter(({ arm }) => !arm.isFull && arm.series !== ours.arm.series);
-  const own = [...Map.groupBy(others, ({ arm }) => arm.series)].flatMap(([series, arms]) =>
-    duel(ours, series, arms) ?? []
-  );
-  duels.set(ours, own);
-  return own;
+  return remember(duels, ours, () => {
+    const others = board.arms.filter(({ arm }) => !arm.isFull && arm.series !== ours.arm.series);
+    return [...Map.groupBy(others, ({ arm }) => arm.series)].flatMap(([series, arms]) =>
+      duel(ours, series, arms) ?? []
+    );
+  });
 }
 
 /** Verdicts and tables ask for the same ones. */

@@ -3,6 +3,7 @@ import { averageResamples, type Cluster, percentileInterval, resampledMeans } fr
 import { clusteredWilson, type Interval } from "../statistics/intervals.ts";
 import { mcNemar, signFlip } from "../statistics/paired.ts";
 import { mean } from "../statistics.ts";
+import { remember } from "./remember.ts";
 import type { Observation, StudyCell } from "./study.ts";
 
 export interface Score {
@@ -68,7 +69,11 @@ export function deltaOf(all: readonly (readonly Difference[])[], names: readonly
   return {
     n: values.length,
     value: mean(strata.map((own) => mean(own.flat()))),
-    interval: percentileInterval(averageResamples(strata.map((own, i) => resampledMeans(own, labels[i]!)))),
+    interval: percentileInterval(
+      averageResamples(
+        strata.map((own, i) => remember(resampledDifferences, differences[i]!, () => resampledMeans(own, labels[i]!))),
+      ),
+    ),
     p: test === "McNemar" ? mcNemar(wins, losses) : signFlip(strata, labels.join()),
     test,
     wins,
@@ -89,11 +94,10 @@ export function differences(a: StudyCell, b: StudyCell): Difference[] {
 /** Cells against the full cache on the samples that both have; null without any, and for the full cache itself. */
 export function deltaToFull(cells: readonly StudyCell[]): Delta | null {
   if (cells.length === 0 || cells.some((cell) => cell.full === null || cell.full === cell)) return null;
-  const known = deltas.get(cells[0]!) ?? new Map<string, Delta | null>();
-  deltas.set(cells[0]!, known);
+  const known = remember(deltas, cells[0]!, () => new Map<string, Delta | null>());
   const key = cells.map(({ id }) => id).join();
   if (!known.has(key)) {
-    const own = cells.map((cell) => differences(cell, cell.full!));
+    const own = cells.map((cell) => remember(toFull, cell, () => differences(cell, cell.full!)));
     known.set(key, deltaOf(own, cells.map((cell) => cell.setting)));
   }
   return known.get(key)!;
@@ -101,6 +105,10 @@ export function deltaToFull(cells: readonly StudyCell[]): Delta | null {
 
 /** By the first of the cells, and all their ids: tables, charts and verdicts ask for the same ones. */
 const deltas = new WeakMap<StudyCell, Map<string, Delta | null>>();
+/** A cell is part of several averages. */
+const toFull = new WeakMap<StudyCell, readonly Difference[]>();
+const resampledDifferences = new WeakMap<readonly Difference[], Float64Array>();
+const resampledScores = new WeakMap<StudyCell, Float64Array>();
 
 /** Later turns may see answers of the arm's own, and other models cut text otherwise: references are the same all the same. */
 function sameSample(a: Observation, b: Observation, sameModel: boolean): boolean {
@@ -121,17 +129,10 @@ function isBinary(strata: readonly Cluster[]): boolean {
 }
 
 function resampledInterval(strata: readonly (readonly Cluster[])[], cells: readonly StudyCell[]): Interval {
-  const interval = percentileInterval(averageResamples(cells.map((cell, i) => resampledCell(cell, strata[i]!))));
+  const interval = percentileInterval(averageResamples(
+    cells.map((cell, i) => remember(resampledScores, cell, () => resampledMeans(strata[i]!, cell.setting))),
+  ));
   // Where all contexts agree, drawing them again shows nothing else: Wilson's interval knows how many answers they are.
   const all = strata.flat();
   return interval[0] === interval[1] && isBinary(all) ? clusteredWilson(all) : interval;
-}
-
-/** A cell is part of several averages. */
-const resampled = new WeakMap<StudyCell, Float64Array>();
-
-function resampledCell(cell: StudyCell, own: readonly Cluster[]): Float64Array {
-  const known = resampled.get(cell) ?? resampledMeans(own, cell.setting);
-  resampled.set(cell, known);
-  return known;
 }
