@@ -12,9 +12,9 @@ namespace {
 using std::string, std::string_view, std::vector;
 
 /// Deno takes lists apart at commas and knows no way to write one that is part of a path.
-void check_path(const string& path) {
+void check_path(ExitCode code, const char* action, const string& path) {
   if (path.find(',') != path.npos) {
-    throw Failure(kUsage, "Cannot write to \"" + path + "\": expected a path without commas");
+    throw Failure(code, string("Cannot ") + action + " \"" + path + "\": expected a path without commas");
   }
 }
 
@@ -22,7 +22,7 @@ void add_place(string_view path, string& list) {
   if (path.empty()) return;  // the command itself says what is wrong with that
   string place(path);
   while (place.size() > 1 && place.back() == '/') place.pop_back();
-  check_path(place);
+  check_path(kUsage, "write to", place);
   if (!list.empty()) list += ',';
   list += place + ',' + place + ".tmp";
 }
@@ -83,6 +83,7 @@ string endpoint_hosts(const Words& words) {
 }  // namespace
 
 vector<string> permissions(const Words& words, const NativeCode& native, const string& cache) {
+  check_path(kRun, "load", native.library);
   const Command& command = *words.command;
   vector<string> flags = {"--allow-read", "--allow-ffi=" + native.library};
   const auto allow = [&](const char* what, const string& list) {

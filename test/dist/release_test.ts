@@ -18,6 +18,10 @@ Deno.test("the program is smaller than 60 MB", () => {
   assert(Deno.statSync(PROGRAM).size < 60e6);
 });
 
+Deno.test("the changelog has the version", () => {
+  assert(Deno.readTextFileSync(`${CHECKOUT}CHANGELOG.md`).includes(`\n## [${config.version}]`));
+});
+
 Deno.test("sha256sum accepts the program", () => {
   const { success } = new Deno.Command("sha256sum", { args: ["--check", "--strict", `${NAME}.sha256`], cwd: DIST })
     .outputSync();

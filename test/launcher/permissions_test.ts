@@ -19,7 +19,7 @@ function granted(args: readonly string[], env: Record<string, string> = {}): Rec
 }
 
 Deno.test("every command says what it needs", () => {
-  for (const { name } of commands) assert(permissions[name] !== undefined, `${name}: no entry in cli/permissions.ts`);
+  assert.deepEqual(Object.keys(permissions).sort(), commands.map(({ name }) => name).sort());
 });
 
 for (const name of ["generate", "inspect", "methods", "fidelity", "bench", "no-such-command"]) {
@@ -120,6 +120,20 @@ Deno.test("a path that Deno cannot be told is refused as a command line", () => 
     lines: [""],
     stderr: 'Cannot write to "a,b": expected a path without commas\n',
   });
+});
+
+Deno.test("a checkout in a folder with a comma says so", () => {
+  using checkout = echoCheckout();
+  const folder = `${checkout.folder}/a,b`;
+  Deno.mkdirSync(folder);
+  for (const name of ["build", ".tools", "node_modules"]) {
+    Deno.renameSync(`${checkout.folder}/${name}`, `${folder}/${name}`);
+  }
+  const { code, stderr } = new Deno.Command(`${folder}/build/rocketkv`).outputSync();
+  assert.deepEqual([code, new TextDecoder().decode(stderr)], [
+    1,
+    `Cannot load "${folder}/build/librocketkv.so": expected a path without commas\n`,
+  ]);
 });
 
 Deno.test("a checkout that is not set up says so", () => {
