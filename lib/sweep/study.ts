@@ -176,24 +176,24 @@ async function runUnit(state: State, runner: UnitRunner, unit: LeftUnit, weight:
   const onProgress = (done: number, total: number) => state.progress(weight, total > 0 ? done / total : 0);
   const done = new Set(unit.done);
   const results = runner.run(unit, { signal: NEVER, onProgress })[Symbol.asyncIterator]();
-  while (done.size < unit.group.keys.length) {
-    if (state.isOver) {
-      await results.return?.();
-      return false;
+  try {
+    while (done.size < unit.group.keys.length) {
+      if (state.isOver) return false;
+      let next: IteratorResult<SampleResult>;
+      try {
+        next = await results.next();
+      } catch (error) {
+        if (error instanceof DeadEnd || !(error instanceof RunError || error instanceof UsageError)) throw error;
+        return await failed(state, runner, { ...unit, done }, error, weight);
+      }
+      if (next.done) return true;
+      await state.sample(next.value);
+      done.add(next.value.sample);
     }
-    let next: IteratorResult<SampleResult>;
-    try {
-      next = await results.next();
-    } catch (error) {
-      if (error instanceof DeadEnd || !(error instanceof RunError || error instanceof UsageError)) throw error;
-      return await failed(state, runner, { ...unit, done }, error, weight);
-    }
-    if (next.done) break;
-    await state.sample(next.value);
-    done.add(next.value.sample);
+    return true;
+  } finally {
+    await results.return?.(); // what it still holds is freed, also when nothing can be written any more
   }
-  await results.return?.(); // what it still holds is freed
-  return true;
 }
 
 /** A sample in work is never given up: a second signal ends the process. */

@@ -137,6 +137,7 @@ Deno.test("a full disk ends the study at once instead of counting as a failed sa
       return true;
     });
     assert.deepEqual(await readFailures(path), []);
+    assert.equal(runner.open, 0, "the runner was told to clean up");
     Deno.removeSync(file);
     const rest = new ToyRunner();
     await runToy(path, rest);
