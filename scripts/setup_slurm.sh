@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs Debian's Slurm, for the tests of `sweep --executor slurm`. Usage: scripts/setup_slurm.sh
-# Where it cannot, it says why and fails: the tests are then skipped, with that reason.
+# Installs Debian's Slurm, for the tests of `sweep --executor slurm`. Usage: scripts/setup_slurm.sh [--check]
+# Where it cannot, it says why and fails: the tests are then skipped, with that reason. --check installs nothing.
 set -u
 
 programs="slurmctld slurmd sbatch squeue scancel scontrol"
@@ -11,6 +11,10 @@ missing() {
 }
 
 [ -n "$(missing)" ] || exit 0
+if [ "${1:-}" = --check ]; then
+  echo "$(missing) is not there: scripts/setup_slurm.sh installs it" >&2
+  exit 1
+fi
 if [ "$(id -u)" -ne 0 ]; then
   echo "Cannot set up Slurm: $(missing) is not there, and only root can install it" >&2
   exit 1

@@ -30,9 +30,12 @@ export class EndpointClient {
    */
   constructor(readonly url: string, readonly model: string, readonly options: RequestOptions = {}) {}
 
-  /** @throws {RunError} for an answer in another form. */
+  /** Asked first, so a wrong address is found out soon. @throws {RunError} for an answer in another form. */
   async models(signal?: AbortSignal): Promise<ServedModel[]> {
-    const { data } = (await this.#request("/models", undefined, signal)) as { data?: unknown };
+    const attempts = Math.min(2, this.options.attempts ?? 2);
+    const { data } = (await requestJson(`${this.url}/models`, undefined, { ...this.options, attempts, signal })) as {
+      data?: unknown;
+    };
     if (!Array.isArray(data)) throw this.#unexpected("/models", "a list of models");
     return data.map(({ id, max_model_len }) => ({ id: String(id), contextLength: max_model_len ?? null }));
   }

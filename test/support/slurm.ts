@@ -15,7 +15,7 @@ export async function slurmMissing(): Promise<string | null> {
     return "its daemons are run as root here";
   }
   const script = decodeURIComponent(new URL("../../scripts/setup_slurm.sh", import.meta.url).pathname);
-  const { code, stderr } = await new Deno.Command(script, { stdin: "null" }).output();
+  const { code, stderr } = await new Deno.Command(script, { args: ["--check"], stdin: "null" }).output();
   return code === 0 ? null : new TextDecoder().decode(stderr).trim();
 }
 

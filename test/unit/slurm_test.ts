@@ -160,6 +160,7 @@ async function runFolder(answers: Record<string, string | null>): Promise<{ fold
       JSON.stringify({ sample, turn: 0, ...(error !== null && { error }) }) + "\n"
     );
     Deno.writeTextFileSync(`${folder}/cells/${cell}/predictions.1-of-3.jsonl`, lines.join(""));
+    Deno.writeTextFileSync(`${folder}/cells/${cell}/timings.1-of-3.jsonl`, lines.join(""));
   }
   const shards = shardWork(manifest.expected, GROUPS, 3);
   await writeJobs({ ...CONTEXT, folder, grid: "", options: OPTIONS, shards });

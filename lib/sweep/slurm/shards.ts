@@ -1,5 +1,6 @@
 /** What each shard of a run has to do, and how far it is. */
 import type { Run } from "../manifest.ts";
+import { keyOf } from "../results.ts";
 import { takes } from "../shard.ts";
 
 /** Samples of one shard, as places in the manifest's `expected`. */
@@ -50,9 +51,13 @@ export interface ShardProgress {
 
 /** @param work  As it was when the jobs were made. */
 export function shardProgress({ manifest, cells }: Run, work: readonly ShardWork[]): ShardProgress[] {
-  const answered = new Map(cells.map(({ id, predictions }) => {
+  const answered = new Map(cells.map(({ id, predictions, timings }) => {
     const failed = new Set(predictions.filter(({ error }) => error !== undefined).map(({ sample }) => sample));
-    return [id, { failed, all: new Set(predictions.map(({ sample }) => sample)) }];
+    // Times are written last: an answer without them was cut off before the next arm's.
+    const timed = new Set(timings.map(keyOf));
+    const torn = new Set(predictions.filter((one) => !timed.has(keyOf(one))).map(({ sample }) => sample));
+    const whole = new Set(predictions.map(({ sample }) => sample)).difference(torn).difference(failed);
+    return [id, { failed, whole }];
   }));
   return work.map(({ index, samples }) => {
     let total = 0, done = 0, failed = 0;
@@ -61,7 +66,7 @@ export function shardProgress({ manifest, cells }: Run, work: readonly ShardWork
         const found = answered.get(cell);
         total += keys.length;
         failed += keys.filter((key) => found?.failed.has(key)).length;
-        done += keys.filter((key) => found?.all.has(key) && !found.failed.has(key)).length;
+        done += keys.filter((key) => found?.whole.has(key)).length;
       }
     }
     return { index, total, done, failed };
