@@ -97,8 +97,13 @@ demo: all model
 browser:
 	@scripts/setup_browser.sh > /dev/null || true
 
+# The same for tests of jobs on a cluster; it says why it cannot. Not at the same time: apt-get is used by one at a time.
+.PHONY: slurm
+slurm: browser
+	@scripts/setup_slurm.sh || true
+
 # All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
-test: all dist testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model browser
+test: all dist testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model browser slurm
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp
