@@ -152,7 +152,7 @@ function recordOf(asked: Asked, answered: Answered): SampleResult["answers"][num
   return { cell: unit.arms[0]!.cell, prediction, timing: timingOf(asked, prediction, answered) };
 }
 
-/** All that is known from here is when the whole answer was there. */
+/** The answer comes as a whole: when that was is all that is known from here. How fast a server decodes, nobody can tell. */
 function timingOf(
   { endpoint }: Asked,
   { sample, turn, ids, promptTokens }: Prediction,
@@ -163,7 +163,7 @@ function timingOf(
     turn,
     prefillMs: 0,
     compressMs: 0,
-    decodeMs: ms,
+    decodeMs: 0,
     ttftMs: ms,
     selectMs: 0,
     attendMs: 0,
