@@ -64,7 +64,8 @@ Deno.test("rocketkv --version prints the version of deno.json, and what was buil
 Deno.test("rocketkv without a command prints its help on stderr", async () => {
   const { code, stdout, stderr } = await rocketkv([]);
   assert.deepEqual([code, stdout], [2, ""]);
-  for (const { name, summary } of commands) assert(stderr.includes(name) && stderr.includes(summary));
+  const help = stderr.replaceAll(/\s+/g, " "); // long summaries go on in the next line
+  for (const { name, summary } of commands) assert(help.includes(`${name} ${summary}`), name);
 });
 
 for (const { name } of commands) {
