@@ -43,8 +43,8 @@ include launcher/build.mk
 include scripts/dist/build.mk
 
 LIB_OBJECTS := $(if $(NVCC),$(CUDA_OBJECTS),$(OBJECTS))
-# The C++ runtime is linked in: a machine without a compiler may lack it.
-LIB_LINK    := $(if $(NVCC),$(NVCC) -shared $(NVCCLINK) -Xlinker --no-undefined -Xcompiler -static-libstdc++,$(CXX) -shared -Wl$(comma)--no-undefined -static-libstdc++ -pthread)
+# The C++ runtime is linked in: a machine without a compiler may lack it. A build ID would depend on the folder that it was built in.
+LIB_LINK    := $(if $(NVCC),$(NVCC) -shared $(NVCCLINK) -Xlinker --no-undefined$(comma)--build-id=none -Xcompiler -static-libstdc++,$(CXX) -shared -Wl$(comma)--no-undefined$(comma)--build-id=none -static-libstdc++ -pthread)
 # Changes when the way to link does, so that the library is linked anew with and without CUDA.
 $(OBJ)/lib.list: FORCE
 	@mkdir -p $(@D)

@@ -46,7 +46,6 @@ void start(const Installation& installation, const vector<string_view>& words) {
   vector<char*> argv;
   for (string& word : line) argv.push_back(word.data());
   argv.push_back(nullptr);
-  if (access("/proc/self/exe", F_OK) != 0) throw Failure(kRun, "Cannot start rocketkv: /proc must be mounted");
   execv(argv[0], argv.data());
   throw Failure(kRun, "Cannot start rocketkv: " + installation.deno + ": " + std::strerror(errno));
 }
@@ -54,7 +53,7 @@ void start(const Installation& installation, const vector<string_view>& words) {
 string own_path() {
   std::error_code error;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) throw Failure(kRun, "Cannot start rocketkv: /proc/self/exe: " + error.message());
+  if (error) throw Failure(kRun, "Cannot start rocketkv: /proc must be mounted: " + error.message());
   return path;
 }
 

@@ -4,7 +4,8 @@
 #   dist/rocketkv-<version>-linux-x86_64.sha256, .cdx.json its hash and what it is made of (CycloneDX)
 #   dist/rocketkv.1, completions/, LICENSES.txt            the manual, completions of shells, licences of all parts
 #
-# The same commit gives the same bytes: nothing in here looks at clocks, names of folders or the order of a disk.
+# The same commit gives the same bytes: nothing in here looks at clocks, names of folders or the order of a disk. (nvcc does
+# look at the folder: see CONTRIBUTING.md.)
 DIST      := dist
 DIST_WORK := $(BUILD)/dist
 VERSION   := $(shell sed -n 's/.*"version": "\(.*\)",/\1/p' deno.json)
