@@ -25,9 +25,15 @@ EMU_LAUNCHER := $(addprefix cuda/gpu/,allocator.cpp launcher.cpp staging.cpp sta
 EMU_HARNESS  := test/gpu/main.cpp test/gpu/check.cpp
 EMU_LIBRARY  := $(OBJECTS:%/core/backend.o=%/core/backend.cuda.o)
 
-.PHONY: emu emu-tests
+.PHONY: emu emu-tests tsan
 emu: $(BUILD)/librocketkv_emu.so emu-tests $(EMU_MODES:%=$(EMU)/%/gpu_tests)
 emu-tests: $(EMU_MODES:%=$(EMU)/%/emu_tests) $(EMU_MODES:%=$(EMU)/%/emu_faults)
+
+# All kernel tests under ThreadSanitizer, those that `make test` leaves out too: SEED gives the order of threads. Each has
+# a process of its own: what ThreadSanitizer does grows with all threads that a process ever had.
+SEED := 7
+tsan: $(EMU)/tsan/gpu_tests
+	$< --list | EMU_SEED=$(SEED) xargs -d '\n' -n 1 -P $$(nproc) $<
 
 $(BUILD)/librocketkv_emu.so: $(EMU_LIBRARY) $(EMU_RUNTIME:%=$(EMU)/plain/%.o) $(GPU_SOURCES:%=$(EMU)/plain/%.o)
 	$(CXX) -shared -Wl,--no-undefined -o $@.tmp $^ -pthread && mv $@.tmp $@

@@ -30,7 +30,7 @@ struct AddAndCopy {
   }
 };
 
-GPU_TEST("launches outside a step run in order") {
+GPU_TEST("launcher: launches outside a step run in order") {
   const AddAndCopy ops;
   ops.enqueue();
   gpu::copy(launcher(), ops.y.data(), ops.z.data(), kCount * sizeof(float));
@@ -39,7 +39,7 @@ GPU_TEST("launches outside a step run in order") {
   ops.check_sum(8, "(1 + 1) + 2 + 4");
 }
 
-GPU_TEST("what was staged for an op stays there, however much follows") {
+GPU_TEST("launcher: what was staged for an op stays there, however much follows") {
   const std::vector<float> early = random_floats(kCount, 1), large = random_floats(3 << 20, 2);
   const DeviceArray<float> first(early.size()), last(large.size());
   for (const bool in_step : {false, true}) {
@@ -56,7 +56,7 @@ GPU_TEST("what was staged for an op stays there, however much follows") {
   }
 }
 
-GPU_TEST("parameters of very many launches pile up without harm") {
+GPU_TEST("launcher: parameters of very many launches pile up without harm") {
   const DeviceArray<float> sum(std::vector<float>(1, 0.0f)), one(std::vector<float>(1, 1.0f));
   constexpr int kLaunches = 10000;  // some megabytes of parameters
   for (int i = 0; i < kLaunches; i++) {
@@ -66,7 +66,7 @@ GPU_TEST("parameters of very many launches pile up without harm") {
   check_equal(sum.download(), std::vector<float>{kLaunches}, "sum");
 }
 
-GPU_TEST("identical steps are replayed from the second on") {
+GPU_TEST("launcher: identical steps are replayed from the second on") {
   const AddAndCopy ops;
   const int64_t before = launcher().replays();
   for (int i = 1; i <= 5; i++) {
@@ -76,7 +76,7 @@ GPU_TEST("identical steps are replayed from the second on") {
   }
 }
 
-GPU_TEST("a replayed step reads its parameters anew") {
+GPU_TEST("launcher: a replayed step reads its parameters anew") {
   const AddAndCopy ops;
   const DeviceArray<float> other(std::vector<float>(kCount, 10.0f));
   const int64_t before = launcher().replays();
@@ -93,7 +93,7 @@ GPU_TEST("a replayed step reads its parameters anew") {
   check_equal(ops.z.download(), wanted, "sum");
 }
 
-GPU_TEST("a step of another shape is not replayed, and becomes one that is") {
+GPU_TEST("launcher: a step of another shape is not replayed, and becomes one that is") {
   const AddAndCopy ops;
   for (int i = 0; i < 3; i++) ops.step();
   const int64_t before = launcher().replays();
@@ -113,7 +113,7 @@ GPU_TEST("a step of another shape is not replayed, and becomes one that is") {
   ops.check_sum(5, "x after four steps");
 }
 
-GPU_TEST("a step that is not repeatable is never replayed") {
+GPU_TEST("launcher: a step that is not repeatable is never replayed") {
   const AddAndCopy ops;
   const int64_t before = launcher().replays();
   for (int i = 0; i < 5; i++) ops.step(false);
@@ -121,7 +121,7 @@ GPU_TEST("a step that is not repeatable is never replayed") {
   ops.check_sum(6, "x after five steps");
 }
 
-GPU_TEST("a step may hand data to the host and go on") {
+GPU_TEST("launcher: a step may hand data to the host and go on") {
   const AddAndCopy ops;
   for (int i = 0; i < 4; i++) {
     launcher().begin_step(false);
@@ -133,7 +133,7 @@ GPU_TEST("a step may hand data to the host and go on") {
   }
 }
 
-GPU_TEST("launches between steps run before the next step") {
+GPU_TEST("launcher: launches between steps run before the next step") {
   const AddAndCopy ops;
   for (int i = 0; i < 4; i++) {
     ops.step();
@@ -142,7 +142,7 @@ GPU_TEST("launches between steps run before the next step") {
   ops.check_sum(9, "x after four steps and four launches between");
 }
 
-GPU_TEST("an abandoned step leaves nothing behind") {
+GPU_TEST("launcher: an abandoned step leaves nothing behind") {
   const AddAndCopy ops;
   for (int i = 0; i < 3; i++) ops.step();
   launcher().begin_step(true);
@@ -153,7 +153,7 @@ GPU_TEST("an abandoned step leaves nothing behind") {
   ops.check_sum(8, "x after seven steps");
 }
 
-GPU_TEST("time is counted for the stages that a step had") {
+GPU_TEST("launcher: time is counted for the stages that a step had") {
   const AddAndCopy ops;
   for (int i = 0; i < 4; i++) {  // the last ones are replayed
     launcher().begin_step(true);
@@ -166,7 +166,7 @@ GPU_TEST("time is counted for the stages that a step had") {
   }
 }
 
-GPU_TEST("memory that the device does not have is RKV_E_MEMORY, and nothing is lost") {
+GPU_TEST("launcher: memory that the device does not have is RKV_E_MEMORY, and nothing is lost") {
   gpu::Scratch own(launcher().allocator());
   float* memory = own.get<float>(10);
   check_fails(
@@ -176,7 +176,7 @@ GPU_TEST("memory that the device does not have is RKV_E_MEMORY, and nothing is l
 
 #ifdef RKV_EMU
 
-GPU_TEST("a launch that fails outside a step is RKV_E_DEVICE, and the next one works") {
+GPU_TEST("launcher: a launch that fails outside a step is RKV_E_DEVICE, and the next one works") {
   const AddAndCopy ops;
   rkv_emu_fail_launch(1, cudaErrorLaunchOutOfResources);
   check_fails(
@@ -185,7 +185,7 @@ GPU_TEST("a launch that fails outside a step is RKV_E_DEVICE, and the next one w
   ops.check_sum(2, "x after one launch that worked");
 }
 
-GPU_TEST("a launch that fails in a step is RKV_E_DEVICE, and the next step works") {
+GPU_TEST("launcher: a launch that fails in a step is RKV_E_DEVICE, and the next step works") {
   // In the first step; in the second, while it is captured.
   for (const int failing_step : {0, 1}) {
     const AddAndCopy ops;
@@ -201,7 +201,7 @@ GPU_TEST("a launch that fails in a step is RKV_E_DEVICE, and the next step works
   }
 }
 
-GPU_TEST("a step for whose graph there is no memory runs without one") {
+GPU_TEST("launcher: a step for whose graph there is no memory runs without one") {
   int without_graph = 0;
   for (int n = 1;; n++) {  // the n-th call of a step that would be captured fails
     const AddAndCopy ops;
@@ -223,7 +223,7 @@ GPU_TEST("a step for whose graph there is no memory runs without one") {
   check_equal(without_graph, 2, "steps whose graph could not be instantiated, or launched");
 }
 
-GPU_TEST("staging that finds no memory is RKV_E_MEMORY, in a step and outside") {
+GPU_TEST("launcher: staging that finds no memory is RKV_E_MEMORY, in a step and outside") {
   const std::vector<float> large(4 << 20, 1.0f);
   for (const bool in_step : {false, true}) {
     gpu::Launcher own(0);
@@ -241,7 +241,7 @@ GPU_TEST("staging that finds no memory is RKV_E_MEMORY, in a step and outside") 
   }
 }
 
-GPU_TEST("a launcher whose device is lost fails from then on") {
+GPU_TEST("launcher: a launcher whose device is lost fails from then on") {
   gpu::Launcher own(0);
   const DeviceArray<float> x(std::vector<float>(kCount, 1.0f));
   gpu::add(own, x.data(), x.data(), kCount);

@@ -179,7 +179,7 @@ GPU_TEST("linear of a prompt of few tokens does not round to bf16") {
 
 GPU_TEST("linear of no tokens does nothing") { check_linear(RKV_Q4_0, {0, 4, 32}, LinearUse::kDecode, kExact); }
 
-GPU_TEST("packed weights take as many bytes as mapped ones, up to padding") {
+GPU_TEST("linear: packed weights take as many bytes as mapped ones, up to padding") {
   for (DType dtype : kAllTypes) {
     const Weight weight = {dtype, 4096, 4096, nullptr};
     check_equal(static_cast<int64_t>(gpu::packed_bytes(weight)), weight.bytes(), "%s", dtype_name(dtype));

@@ -1,7 +1,11 @@
-// gpu_tests [filter]: runs the tests whose name contains `filter`, one line each. Exit 1 unless all passed.
+// gpu_tests [filter]...: runs the tests whose name contains one of the filters, all without one; a line each. Exit 1
+// unless all passed.
+// gpu_tests --list: the names.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "check.h"
 #include "core/backend.h"
@@ -33,10 +37,15 @@ std::string run(const Test& test) {
   }
 }
 
-int run_all(const char* filter) {
+bool chosen(const Test& test, std::span<char* const> filters) {
+  return filters.empty() ||
+         std::ranges::any_of(filters, [&](const char* filter) { return std::strstr(test.name, filter) != nullptr; });
+}
+
+int run_all(std::span<char* const> filters) {
   int n_passed = 0, n_failed = 0;
   for (const Test& test : tests()) {
-    if (std::strstr(test.name, filter) == nullptr) continue;
+    if (!chosen(test, filters)) continue;
     const auto start = std::chrono::steady_clock::now();
     const std::string problem = run(test);
     const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
@@ -77,13 +86,17 @@ Ops& cpu() {
 }  // namespace rkv::test
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--list") == 0) {
+    for (const rkv::test::Test& test : rkv::test::tests()) std::puts(test.name);
+    return 0;
+  }
   try {
     rkv::test::launcher();
   } catch (const std::exception& error) {
     std::printf("no test was run: %s\n", error.what());
     return 1;
   }
-  const int result = rkv::test::run_all(argc > 1 ? argv[1] : "");
+  const int result = rkv::test::run_all({argv + 1, argv + argc});
   rkv::test::shared_scratch.reset();
   rkv::test::shared_launcher.reset();
   return result;
