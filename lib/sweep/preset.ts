@@ -5,19 +5,22 @@ import { DEFAULT_GRID, type Grid, type GridMethod, type GridTask } from "./grid.
 const named = (...names: string[]): GridMethod[] => names.map((name) => ({ name, set: {}, files: {} }));
 const tasks = (...names: string[]): GridTask[] => names.map((name) => ({ name, options: {} }));
 
-/** A few minutes on two cores: enough to see every method work, every chart drawn, and nothing to conclude from. */
+/**
+ * A few minutes on two cores: enough to see every method work and every chart drawn, and too few samples to conclude from. Tasks
+ * are those that a model this small can do with all of its cache.
+ */
 const smoke: Grid = {
   ...DEFAULT_GRID,
   models: ["smollm2"],
   methods: named("rocketkv", "snapkv", "quest", "streaming"),
-  budgets: ["128", "256"],
+  budgets: ["64", "128", "256"],
   tasks: [
-    { name: "niah", options: { depths: [10, 50, 90] }, samples: 1 },
-    ...tasks("ruler/niah_multikey_1", "ruler/vt"),
+    { name: "niah", options: { depths: [0, 25, 50, 75, 100] }, samples: 2 },
+    ...tasks("ruler/niah_single_2", "ruler/niah_multikey_1"),
     { name: "fidelity", options: {}, samples: 2 },
   ],
   lengths: ["1024", "2048"],
-  samples: 4,
+  samples: 3,
 };
 
 /** The last prompt token is fed as a decode step in the paper's runs, which eviction therefore cannot see. */
