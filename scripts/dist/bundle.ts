@@ -14,28 +14,35 @@ const REQUIRE = 'import { createRequire as requireOf } from "node:module"; const
 /** The only file that may ask where it lies: in a bundle that is another place. */
 const PLACE = "lib/installation.ts";
 
-/** Bundle `cli/main.ts`. @returns Packages with code in the bundle, sorted. */
-export async function bundle(folder: string): Promise<string[]> {
-  const { metafile } = await esbuild.build({
-    entryPoints: { main: "cli/main.ts" },
-    outdir: folder,
-    bundle: true,
-    splitting: true, // commands stay separate files, loaded when they run
-    format: "esm",
-    platform: "neutral",
-    target: "esnext",
-    mainFields: ["module", "main"],
-    conditions: ["deno", "import", "default"],
-    external: NATIVE_PACKAGES.flatMap((name) => [name, `${name}/*`]),
-    legalComments: "none", // LICENSES.txt has them all
-    plugins: [nodeModules, placeCheck],
-    banner: { js: REQUIRE },
-    metafile: true,
-    logLevel: "warning",
-  });
-  await esbuild.stop();
-  checkLazyPackages(metafile);
-  return [...packagesOf(Object.keys(metafile.inputs)), ...copyNativePackages(`${folder}/node_modules`)].sort();
+/**
+ * Bundle a program. @returns Packages with code in the bundle, sorted.
+ *
+ * @throws {Error} when code asks where it lies, or loads a CommonJS package late.
+ */
+export async function bundle(folder: string, entry = "cli/main.ts"): Promise<string[]> {
+  try {
+    const { metafile } = await esbuild.build({
+      entryPoints: { main: entry },
+      outdir: folder,
+      bundle: true,
+      splitting: true, // commands stay separate files, loaded when they run
+      format: "esm",
+      platform: "neutral",
+      target: "esnext",
+      mainFields: ["module", "main"],
+      conditions: ["deno", "import", "default"],
+      external: NATIVE_PACKAGES.flatMap((name) => [name, `${name}/*`]),
+      legalComments: "none", // LICENSES.txt has them all
+      plugins: [nodeModules, placeCheck],
+      banner: { js: REQUIRE },
+      metafile: true,
+      logLevel: "silent", // what is wrong is in the error
+    });
+    checkLazyPackages(metafile);
+    return [...packagesOf(Object.keys(metafile.inputs)), ...copyNativePackages(`${folder}/node_modules`)].sort();
+  } finally {
+    await esbuild.stop();
+  }
 }
 
 /** `name@version` of every package that has a file among the paths. */

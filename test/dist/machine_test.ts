@@ -133,6 +133,9 @@ Deno.test({
     }
     for (const name of ["tmp", "proc", "a b"]) Deno.mkdirSync(`${root.path}/${name}`);
     Deno.copyFileSync(PROGRAM, `${root.path}/a b/rocketkv`);
+    const bare = await runMounted('exec env -i "$(command -v chroot)" "$1" "/a b/rocketkv" doctor', [root.path]);
+    assert.deepEqual([bare.code, bare.stdout], [1, ""]);
+    assert.match(bare.stderr, /^Cannot start rocketkv: \/proc must be mounted: .*\n$/);
     const script = 'mount --bind /proc "$1/proc" && exec env -i "$(command -v chroot)" "$1" "/a b/rocketkv" doctor';
     const { code, stdout, stderr } = await runMounted(script, [root.path]);
     assert.deepEqual([code, stderr], [0, ""]);
