@@ -103,7 +103,7 @@ slurm: browser
 	@scripts/setup_slurm.sh || true
 
 # All permissions: one test fills /dev/full, which no narrower one allows. The launcher's scoped ones are tested through it.
-test: all dist testlib emu-tests $(BUILD)/librocketkv_emu.so $(EMU)/plain/gpu_tests $(EMU)/plain/gpu_bench check model browser slurm
+test: all dist testlib emu $(EMU)/plain/gpu_bench check model browser slurm
 	$(DENO) test --frozen --cached-only --allow-all test/
 
 check: setup .tools/clang-format.stamp
