@@ -22,12 +22,13 @@ export function gridFrom(
 ): Grid {
   const budgets = [...flags.budget ?? [], ...flags.ratio ?? []];
   const texts = lengths?.map(formatLength);
+  const served = flags.endpoint !== undefined || base.endpoint !== null;
   const ownTasks = (tasks ?? base.tasks).map((task): GridTask => {
     const { name, options, methods, ...own } = task;
     return {
       name,
       options,
-      ...(methods !== undefined && flags.method === undefined && { methods: withFlags(methods, flags) }),
+      ...(methods !== undefined && flags.method === undefined && !served && { methods: withFlags(methods, flags) }),
       ...(own.budgets !== undefined && budgets.length === 0 && { budgets: own.budgets }),
       ...(own.lengths !== undefined && texts === undefined && { lengths: own.lengths }),
       ...(own.samples !== undefined && flags.samples === undefined && { samples: own.samples }),
@@ -36,7 +37,7 @@ export function gridFrom(
   return {
     ...base,
     models: flags.model ?? base.models,
-    methods: methodsFrom(base, flags),
+    methods: methodsFrom(base, flags, served),
     budgets: budgets.length > 0 ? budgets : base.budgets,
     tasks: ownTasks,
     lengths: texts ?? base.lengths,
@@ -61,8 +62,7 @@ function labelFrom(base: Grid, { label, endpoint }: StudyFlags): string | null {
 }
 
 /** Settings and files go to the methods that know them, and each must be known to one. */
-function methodsFrom(base: Grid, flags: StudyFlags): GridMethod[] {
-  const served = flags.endpoint !== undefined || base.endpoint !== null;
+function methodsFrom(base: Grid, flags: StudyFlags, served: boolean): GridMethod[] {
   const named = flags.method ?? (served ? ["full"] : null);
   if (served && named?.some((name) => name !== "full")) {
     throw new UsageError(`Cannot use --method ${named.join(",")} with --endpoint: the server has a cache of its own`);

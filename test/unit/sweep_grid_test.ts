@@ -184,3 +184,16 @@ Deno.test("a grid file that is not there is named", async () => {
     new UsageError("Cannot read the grid: no file /nowhere/grid.yaml"),
   );
 });
+
+Deno.test("the grid that the documentation shows is one", async () => {
+  const page = Deno.readTextFileSync(new URL("../../docs/studies.md", import.meta.url));
+  const [, yaml] = /```yaml\n([^]*?)```/.exec(page)!;
+  const grid = await parseGrid("docs/studies.md", yaml!);
+  assert.deepEqual(grid.budgets, ["128", "256", "16x"]);
+  assert.deepEqual(grid.methods.map(({ set }) => set), [
+    { decode_tail: 1 },
+    { window: 16, decode_tail: 1 },
+    { decode_tail: 1 },
+  ]);
+  assert.equal(grid.exclude.length, 2);
+});
