@@ -10,12 +10,13 @@ import type { Json } from "../tasks/sample.ts";
 import type { Length, Task } from "../tasks/task.ts";
 import type { ModelText } from "../text/types.ts";
 import { canonicalJson, type Cell, type CellConfig, cellOf } from "./cell.ts";
+import { configFor } from "./cell_config.ts";
 import type { Grid, GridTask } from "./grid.ts";
 import { formatLength, parseLength } from "./length.ts";
 import type { Manifest } from "./manifest.ts";
 import { type GridRecipe, recipesOf } from "./recipes.ts";
 import { isKept } from "./rules.ts";
-import { type Moment, tokeniseOf, type Unit, type UnitArm } from "./unit.ts";
+import type { Unit, UnitArm } from "./unit.ts";
 
 /** A model of a grid, before its weights are loaded. */
 export interface StudyModel {
@@ -176,35 +177,6 @@ function hasCells(
   kvType: KvType,
 ): boolean {
   return recipes.some((recipe) => isKept({ ...configOf(recipe), kvType }, grid));
-}
-
-function configFor(
-  grid: Grid,
-  model: StudyModel,
-  task: Task,
-  { length, seed, moment, kvType }: { length: Length | null; seed: number; moment: Moment; kvType: KvType },
-  { recipe, budget, fileHashes }: GridRecipe,
-): CellConfig {
-  return {
-    model: model.name,
-    modelId: model.id,
-    endpoint: model.endpoint,
-    method: model.endpoint === null ? recipe.method.name : grid.label ?? recipe.method.name,
-    budget,
-    set: recipe.set,
-    methodFiles: fileHashes,
-    kvType,
-    task: { name: task.spec.name, options: task.spec.options },
-    dataMode: task.dataMode,
-    dataId: task.dataId,
-    length: length && formatLength(length),
-    seed,
-    moment,
-    history: task.history ?? "golden",
-    tokenise: tokeniseOf(task, moment),
-    truncate: grid.truncate,
-    scorer: grid.scorer !== "auto" ? grid.scorer : task.dataMode === "official" ? "official" : "fixed",
-  };
 }
 
 function textOf(length: Length | null): string {

@@ -16,6 +16,8 @@ interface Known {
 
 export class Journal {
   readonly #cells = new Map<string, Known>();
+  /** What is being written: samples that are done at the same time go one behind the other. */
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(readonly path: string, readonly shard: Shard) {}
 
@@ -53,7 +55,21 @@ export class Journal {
    *
    * @throws {RunError} for a full disk; what was written before stays whole.
    */
-  async add({ sample, answers }: SampleResult): Promise<void> {
+  async add(result: SampleResult): Promise<void> {
+    await this.#inTurn(() => this.#add(result));
+  }
+
+  async addFailure(failure: Failure): Promise<void> {
+    await this.#inTurn(() => appendLines(this.#failures, [JSON.stringify(failure)]));
+  }
+
+  async #inTurn(body: () => Promise<void>): Promise<void> {
+    const written = this.#writing.then(body);
+    this.#writing = written.catch(() => {}); // whoever waits for it hears of it
+    await written;
+  }
+
+  async #add({ sample, answers }: SampleResult): Promise<void> {
     for (const [cell, found] of Map.groupBy(answers, ({ cell }) => cell)) {
       const known = this.#cells.get(cell)!;
       const predictions = found.map(({ prediction }) => prediction).filter((prediction) => {
@@ -71,10 +87,6 @@ export class Journal {
       for (const timing of timings) known.timings.add(keyOf(timing));
       if (found.every(({ prediction }) => prediction.error === undefined)) known.finished.add(sample);
     }
-  }
-
-  async addFailure(failure: Failure): Promise<void> {
-    await appendLines(this.#failures, [JSON.stringify(failure)]);
   }
 
   get #failures(): string {

@@ -12,6 +12,9 @@ import type { Prediction, Timing } from "./prediction.ts";
  *     cells/<id>/timings.<i>-of-<n>.jsonl
  *     cells/<id>/predictions.jsonl              all shards', sorted by sample and turn: written by merge, atomically
  *     cells/<id>/timings.jsonl
+ *     failures.<i>-of-<n>.jsonl                 samples that could not be answered
+ *     locks/                                    who is at work: see lock.ts
+ *     old-<k>/                                  runs that were set aside
  *     tables/  plots/  report.html              written by report
  */
 export interface Manifest {

@@ -4,12 +4,9 @@ import type { ProgressListener } from "../native/progress.ts";
 import type { Cell } from "./cell.ts";
 import type { PlannedUnit, StudyModel } from "./expand.ts";
 import type { Journal } from "./journal.ts";
+import { type Left, type LeftUnit, unfinished } from "./left.ts";
 import type { Prediction } from "./prediction.ts";
-import { takes } from "./shard.ts";
 import type { SampleResult, Unit } from "./unit.ts";
-
-/** A unit that a runner gets: what is left of one that was planned. */
-export type LeftUnit = PlannedUnit & Unit;
 
 /** Something that runs the units of one model: an engine of this process, or a server. */
 export interface UnitRunner extends Disposable {
@@ -81,31 +78,6 @@ async function eachOf<T>(items: readonly T[], jobs: number, body: (item: T) => P
   };
   const ends = await Promise.allSettled(Array.from({ length: Math.min(jobs, items.length) }, worker));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
-}
-
-/** Samples of a unit that the same arms have not finished, and how much of the work they are. */
-interface Left {
-  readonly unit: LeftUnit;
-  readonly weight: number;
-}
-
-/**
- * What is left to do. Every sample runs once, with just the arms that lack it: a process may have been killed between two of
- * them, and a run that was extended has more arms on old samples.
- */
-function unfinished({ units, journal }: Pick<StudyRun, "units" | "journal">): Left[] {
-  return units.filter(({ place }) => takes(journal.shard, place)).flatMap((unit) => {
-    const lacking = unit.group.keys.map((key) => ({
-      key,
-      arms: unit.arms.filter(({ cell }) => !journal.isFinished(cell, key)),
-    })).filter(({ arms }) => arms.length > 0);
-    const byArms = Map.groupBy(lacking, ({ arms }) => arms.map(({ cell }) => cell).join());
-    return [...byArms.values()].map((samples): Left => {
-      const keys = new Set(samples.map(({ key }) => key));
-      const done = new Set(unit.group.keys.filter((key) => !keys.has(key)));
-      return { unit: { ...unit, arms: samples[0]!.arms, done }, weight: keys.size * (unit.length?.count ?? 1) };
-    });
-  });
 }
 
 class State {

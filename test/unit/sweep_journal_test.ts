@@ -94,6 +94,17 @@ Deno.test("adding a sample twice writes it once", () =>
     assert.throws(() => Deno.statSync(`${folder}/predictions.1-of-2.jsonl`), Deno.errors.NotFound);
   }));
 
+Deno.test("samples that are done at the same time are written one behind the other", () =>
+  withFolder(async (path) => {
+    const { cells, id } = await emptyRun(path);
+    const journal = await Journal.open(path, cells, WHOLE);
+    const keys = Array.from({ length: 20 }, (_, i) => `${i}/10`);
+    await Promise.all(keys.map((sample) => journal.add({ sample, answers: answers(id, sample, 2) })));
+    const [cell] = (await readRun(path)).cells;
+    assert.equal(cell!.predictions.length, 40);
+    assert(keys.every((sample) => journal.isFinished(id, sample)));
+  }));
+
 Deno.test("an answer takes the place of an error, and only then", () =>
   withFolder(async (path) => {
     const { cells, id } = await emptyRun(path);
