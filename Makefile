@@ -39,7 +39,7 @@ $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 include cuda/gpu/build.mk
 include cuda/emu/build.mk
-include launcher/build.mk
+include cli/launcher/build.mk
 include scripts/dist/build.mk
 
 LIB_OBJECTS := $(if $(NVCC),$(CUDA_OBJECTS),$(OBJECTS))

@@ -1,5 +1,5 @@
 /**
- * What each command may do. Deno is started with these permissions and no others: the launcher (`launcher/`) has this
+ * What each command may do. Deno is started with these permissions and no others: the launcher (`cli/launcher/`) has this
  * table in it. A command that does more fails, and `describeFailure()` says with what.
  *
  * Every command may load the native library, read the environment variables of `ENVIRONMENT`, and read any file: models

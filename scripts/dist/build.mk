@@ -63,10 +63,10 @@ PACKED_OBJECTS := $(LAUNCHER_COMMON) $(addprefix $(LAUNCHER)/,sha256.o cache_fol
 $(LAUNCHER)/frame.o: LAUNCHER_CXXFLAGS += -I$(ZSTD)
 $(LAUNCHER)/frame.o: .tools/zstd.stamp
 
-$(DIST_WORK)/payload.o: launcher/payload.cpp launcher/payload.h $(DIST_WORK)/payload_table.inc
+$(DIST_WORK)/payload.o: cli/launcher/payload.cpp cli/launcher/payload.h $(DIST_WORK)/payload_table.inc
 	$(CXX) $(LAUNCHER_CXXFLAGS) -I$(DIST_WORK) -c $< -o $@
 
-$(DIST_WORK)/payload_bytes.o: launcher/payload_bytes.S $(DIST_WORK)/payload_table.inc
+$(DIST_WORK)/payload_bytes.o: cli/launcher/payload_bytes.S $(DIST_WORK)/payload_table.inc
 	$(CXX) -Wa,-I$(DIST_WORK) -c $< -o $@
 
 $(DIST)/$(DIST_NAME): $(PACKED_OBJECTS) $(ZSTD_OBJECTS) $(DIST_WORK)/payload.o $(DIST_WORK)/payload_bytes.o

@@ -3,7 +3,7 @@
 #   build/rocketkv         starts the sources of this checkout
 #   dist/rocketkv-...      starts what is packed in it: scripts/dist/build.mk
 LAUNCHER          := $(BUILD)/launcher
-LAUNCHER_CXXFLAGS := -std=c++20 -O2 -Wall -Wextra $(WERROR) -Ilauncher -I$(LAUNCHER)
+LAUNCHER_CXXFLAGS := -std=c++20 -O2 -Wall -Wextra $(WERROR) -Icli/launcher -I$(LAUNCHER)
 # Needs nothing but the C library, as Deno does.
 LAUNCHER_LINK     := $(CXX) -static-libstdc++ -static-libgcc -s -Wl,--build-id=none
 LAUNCHER_COMMON   := $(addprefix $(LAUNCHER)/,command.o words.o endpoint.o permissions.o start.o)
@@ -15,7 +15,7 @@ $(LAUNCHER)/command_table.inc: scripts/launcher_table.ts $(wildcard cli/*.ts cli
 	@cmp -s $@.tmp $@ && touch $@ || mv $@.tmp $@
 
 $(LAUNCHER)/command.o: $(LAUNCHER)/command_table.inc
-$(LAUNCHER)/%.o: launcher/%.cpp
+$(LAUNCHER)/%.o: cli/launcher/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(LAUNCHER_CXXFLAGS) -MMD -MP -c $< -o $@
 -include $(wildcard $(LAUNCHER)/*.d)
