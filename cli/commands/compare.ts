@@ -4,7 +4,7 @@ import { RunError } from "../../lib/error.ts";
 import { compareRuns, type Comparison, regressions } from "../../lib/report/compare.ts";
 import type { Delta } from "../../lib/report/score.ts";
 import { formatP, signedInterval } from "../../lib/report/verdicts.ts";
-import { readRun } from "../../lib/sweep/folder.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
 import { EarlyEnd, EXIT } from "../failure.ts";
 import * as option from "../options.ts";
 import { formatCount, plural } from "../ui/format.ts";

@@ -1,12 +1,12 @@
 /** `rocketkv longbench`: LongBench's tasks, from a downloaded copy. */
 import { type Command, Option } from "@commander-js/extra-typings";
-import type { GridTask } from "../../lib/sweep/grid.ts";
+import type { GridTask } from "../../lib/sweep/grid/grid.ts";
 import { ENGLISH, NAMES } from "../../lib/tasks/longbench/tasks.ts";
 import { CODE_SIMILARITIES } from "../../lib/tasks/metrics/code_similarity.ts";
 import * as option from "../options.ts";
-import { runStudy } from "../study.ts";
-import { studyOptions } from "../study_options.ts";
-import { givenOptions } from "../task_options.ts";
+import { runStudy } from "../study/study.ts";
+import { studyOptions } from "../study/options.ts";
+import { givenOptions } from "../study/task_options.ts";
 
 export function declare(command: Command): void {
   const own = command

@@ -1,7 +1,7 @@
 /** `rocketkv merge`: one file of predictions per cell, from those of all shards. */
 import type { Command } from "@commander-js/extra-typings";
-import { manifestOf } from "../../lib/sweep/folder.ts";
-import { mergeRun } from "../../lib/sweep/merge.ts";
+import { manifestOf } from "../../lib/sweep/folder/folder.ts";
+import { mergeRun } from "../../lib/sweep/folder/merge.ts";
 import { formatCount, plural } from "../ui/format.ts";
 import { writeJson, writeLine } from "../ui/output.ts";
 

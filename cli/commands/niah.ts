@@ -1,10 +1,10 @@
 /** `rocketkv niah`: find needles in haystacks, at every length and depth, with every method. */
 import type { Command } from "@commander-js/extra-typings";
-import { DEFAULT_GRID } from "../../lib/sweep/grid.ts";
-import { formatLength } from "../../lib/sweep/length.ts";
-import { needleOptions, niahStudy } from "../niah_options.ts";
-import { runStudy } from "../study.ts";
-import { studyOptions } from "../study_options.ts";
+import { DEFAULT_GRID } from "../../lib/sweep/grid/grid.ts";
+import { formatLength } from "../../lib/sweep/grid/length.ts";
+import { needleOptions, niahStudy } from "../study/niah_options.ts";
+import { runStudy } from "../study/study.ts";
+import { studyOptions } from "../study/options.ts";
 import { note } from "../ui/output.ts";
 import { LiveNeedles } from "../ui/live_needles.ts";
 

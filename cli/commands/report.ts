@@ -1,7 +1,7 @@
 /** `rocketkv report`: from the files of runs to tables, charts and a page. */
 import { type Command, Option } from "@commander-js/extra-typings";
-import { readRun } from "../../lib/sweep/folder.ts";
-import type { Run } from "../../lib/sweep/manifest.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
+import type { Run } from "../../lib/sweep/folder/manifest.ts";
 import { note, writeJson, writeLine } from "../ui/output.ts";
 import { Progress } from "../ui/progress.ts";
 

@@ -1,7 +1,7 @@
 /** `rocketkv rescore`: scores of stored answers, computed again. */
 import { type Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../lib/error.ts";
-import { rescoreInto, rescoreRun } from "../../lib/sweep/rescore.ts";
+import { rescoreInto, rescoreRun } from "../../lib/sweep/folder/rescore.ts";
 import { formatCount, plural } from "../ui/format.ts";
 import { writeJson, writeLine } from "../ui/output.ts";
 

@@ -1,12 +1,12 @@
 /** `rocketkv ruler`: RULER's thirteen tasks, generated here or from files of its own programs. */
 import { type Command, Option } from "@commander-js/extra-typings";
-import type { GridTask } from "../../lib/sweep/grid.ts";
+import type { GridTask } from "../../lib/sweep/grid/grid.ts";
 import { RULER_TASKS } from "../../lib/tasks/ruler/recipes.ts";
 import type { Json } from "../../lib/tasks/sample.ts";
-import { lengthOption } from "../length_option.ts";
+import { lengthOption } from "../study/length_option.ts";
 import * as option from "../options.ts";
-import { runStudy } from "../study.ts";
-import { studyOptions } from "../study_options.ts";
+import { runStudy } from "../study/study.ts";
+import { studyOptions } from "../study/options.ts";
 
 export function declare(command: Command): void {
   studyOptions(rulerOptions(command)).action(async (flags) => {

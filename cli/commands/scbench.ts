@@ -1,12 +1,12 @@
 /** `rocketkv scbench`: SCBench's many questions about one context, from a downloaded copy. */
 import { type Command, Option } from "@commander-js/extra-typings";
-import type { GridTask } from "../../lib/sweep/grid.ts";
+import type { GridTask } from "../../lib/sweep/grid/grid.ts";
 import { HISTORIES, MODES } from "../../lib/tasks/scbench/task.ts";
 import { NAMES, SIZES } from "../../lib/tasks/scbench/tasks.ts";
 import * as option from "../options.ts";
-import { runStudy } from "../study.ts";
-import { studyOptions } from "../study_options.ts";
-import { givenOptions } from "../task_options.ts";
+import { runStudy } from "../study/study.ts";
+import { studyOptions } from "../study/options.ts";
+import { givenOptions } from "../study/task_options.ts";
 
 const count = option.integer("--turns", { min: 1 });
 

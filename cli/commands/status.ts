@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { armOf } from "../../lib/report/identity.ts";
-import { readRun } from "../../lib/sweep/folder.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
 import { type SlurmStatus, slurmStatus } from "../../lib/sweep/slurm/status.ts";
-import { type CellStatus, type RunStatus, statusOf } from "../../lib/sweep/status.ts";
+import { type CellStatus, type RunStatus, statusOf } from "../../lib/sweep/folder/status.ts";
 import { formatCount, formatDuration, formatPercent } from "../ui/format.ts";
 import { writeJson, writeLine } from "../ui/output.ts";
 import { textTable } from "../ui/table.ts";

@@ -1,16 +1,16 @@
 /** `rocketkv sweep`: a grid of models, methods, budgets and tasks, from flags, a file or a preset. */
 import { type Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../lib/error.ts";
-import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid.ts";
-import { formatGrid, readGrid } from "../../lib/sweep/grid_file.ts";
-import { parseLength } from "../../lib/sweep/length.ts";
-import { presets } from "../../lib/sweep/preset.ts";
+import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid/grid.ts";
+import { formatGrid, readGrid } from "../../lib/sweep/grid/grid_file.ts";
+import { parseLength } from "../../lib/sweep/grid/length.ts";
+import { presets } from "../../lib/sweep/grid/preset.ts";
 import * as option from "../options.ts";
-import { runGrid } from "../study.ts";
-import { gridFrom } from "../study_grid.ts";
-import { oneOf, studyOptions } from "../study_options.ts";
-import * as slurm from "../slurm_options.ts";
-import { taskOptions } from "../task_options.ts";
+import { runGrid } from "../study/study.ts";
+import { gridFrom } from "../study/grid.ts";
+import { oneOf, studyOptions } from "../study/options.ts";
+import * as slurm from "../study/slurm_options.ts";
+import { taskOptions } from "../study/task_options.ts";
 import { write } from "../ui/output.ts";
 
 export function declare(command: Command): void {
@@ -63,7 +63,7 @@ export function declare(command: Command): void {
       throw new UsageError("Cannot sweep without tasks: pass --task niah, --preset smoke, or --grid and a file");
     }
     if (flags.executor !== "slurm") return await runGrid(flags, grid, { command: "sweep" });
-    const { handOverToSlurm } = await import("../study_slurm.ts");
+    const { handOverToSlurm } = await import("../study/slurm.ts");
     await runGrid(flags, grid, { command: "sweep", handOver: await handOverToSlurm(flags, grid) });
   });
 }

@@ -9,7 +9,7 @@ LAUNCHER_LINK     := $(CXX) -static-libstdc++ -static-libgcc -s -Wl,--build-id=n
 LAUNCHER_COMMON   := $(addprefix $(LAUNCHER)/,command.o words.o endpoint.o permissions.o start.o)
 
 # What the table is made from is all that declares a command. It is only replaced by another one.
-$(LAUNCHER)/command_table.inc: scripts/launcher_table.ts $(wildcard cli/*.ts cli/commands/*.ts) | setup
+$(LAUNCHER)/command_table.inc: scripts/launcher_table.ts $(wildcard cli/*.ts cli/*/*.ts) | setup
 	@mkdir -p $(@D)
 	@$(DENO) run --quiet --frozen --cached-only --allow-read --allow-env $< > $@.tmp
 	@cmp -s $@.tmp $@ && touch $@ || mv $@.tmp $@

@@ -1,7 +1,7 @@
 /** Needles found so far, as maps in the terminal while a study runs. */
 import { armOf } from "../../lib/report/identity.ts";
-import type { Cell } from "../../lib/sweep/cell.ts";
-import type { Prediction } from "../../lib/sweep/prediction.ts";
+import type { Cell } from "../../lib/sweep/grid/cell.ts";
+import type { Prediction } from "../../lib/sweep/folder/prediction.ts";
 import { LiveHeatMap, type Screen, STDERR } from "./heat_map.ts";
 
 /** What needles are asked for: axes that nobody names have one value. */

@@ -4,11 +4,11 @@
  * Prompts are the token ids that a run on this machine would have, so both answer the same question. Only a sample that is one
  * user message goes through the server's own chat template, because not every server takes token ids of chats.
  */
-import { stopAt } from "../sweep/answers.ts";
-import type { Prediction, Timing } from "../sweep/prediction.ts";
-import { promptHash, promptTail } from "../sweep/record.ts";
-import { type SampleResult, tokeniseOf, type Unit } from "../sweep/unit.ts";
-import { assemble, type Prompt } from "../tasks/assemble.ts";
+import { stopAt } from "../sweep/run/answers.ts";
+import type { Prediction, Timing } from "../sweep/folder/prediction.ts";
+import { promptHash, promptTail } from "../sweep/run/record.ts";
+import { type SampleResult, tokeniseOf, type Unit } from "../sweep/run/unit.ts";
+import { assemble, type Prompt } from "../tasks/prompt/assemble.ts";
 import { scoreAnswer } from "../tasks/metrics/registry.ts";
 import type { Sample } from "../tasks/sample.ts";
 import type { ModelText } from "../text/types.ts";

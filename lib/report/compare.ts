@@ -1,6 +1,6 @@
 /** Two runs side by side: what differs in how they were made, and what that does to the same samples. */
-import type { CellConfig } from "../sweep/cell.ts";
-import type { Run } from "../sweep/manifest.ts";
+import type { CellConfig } from "../sweep/grid/cell.ts";
+import type { Run } from "../sweep/folder/manifest.ts";
 import { placeOf } from "./aggregates.ts";
 import { fieldValues, flatFields } from "./fields.ts";
 import { type Delta, deltaOf, type Difference, differences } from "./score.ts";

@@ -1,5 +1,5 @@
 /** Configurations as flat lists of fields, for people. */
-import { canonicalJson } from "../sweep/cell.ts";
+import { canonicalJson } from "../sweep/grid/cell.ts";
 import type { Json } from "../tasks/sample.ts";
 
 /** `task.name` by `ruler/vt`, at every depth; lists are one value. */

@@ -1,5 +1,5 @@
 /** What a cell of a grid is in a report: an arm, on one setting, in one frame. */
-import { canonicalJson, type CellConfig } from "../sweep/cell.ts";
+import { canonicalJson, type CellConfig } from "../sweep/grid/cell.ts";
 import type { Json } from "../tasks/sample.ts";
 
 /** Cells that may stand in one table and one picture: whatever differs here makes scores incomparable. */

@@ -1,11 +1,11 @@
 /** Needle maps of a run, as files beside it: for everybody who wants them without a whole report. */
 import { writing } from "../model/writing.ts";
-import { writeWhole } from "../sweep/files.ts";
-import type { Run } from "../sweep/manifest.ts";
+import { writeWhole } from "../sweep/folder/files.ts";
+import type { Run } from "../sweep/folder/manifest.ts";
 import { type Board, boardsOf, narrow } from "./boards.ts";
 import { needleCharts, needleMap } from "./charts/needles.ts";
-import { csvOf } from "./csv.ts";
-import { niahCellRows } from "./niah_cells.ts";
+import { csvOf } from "./tables/csv.ts";
+import { niahCellRows } from "./tables/niah_cells.ts";
 import { saveChart } from "./save_chart.ts";
 import { studyOf } from "./study.ts";
 

@@ -1,8 +1,8 @@
 import { renderPng, renderSvg } from "../chart/render.ts";
 import { writing } from "../model/writing.ts";
-import { writeWhole } from "../sweep/files.ts";
+import { writeWhole } from "../sweep/folder/files.ts";
 import type { Chart } from "./charts/theme.ts";
-import { csvOf } from "./csv.ts";
+import { csvOf } from "./tables/csv.ts";
 
 /** Of the files of a chart. */
 export const CHART_ENDINGS = ["svg", "png", "csv"] as const;

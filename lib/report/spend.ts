@@ -1,6 +1,6 @@
 /** What a cell's answers cost, as measured. */
 import { mean } from "../statistics.ts";
-import type { CacheUse } from "../sweep/prediction.ts";
+import type { CacheUse } from "../sweep/folder/prediction.ts";
 import type { StudyCell } from "./study.ts";
 
 /** Means over answers, bytes of all layers. */

@@ -1,8 +1,8 @@
 /** Runs as reports see them: cells with their samples, side by side with the full cache's. */
-import type { CellConfig } from "../sweep/cell.ts";
-import type { CellResults, Manifest, Run } from "../sweep/manifest.ts";
-import type { Prediction, Timing } from "../sweep/prediction.ts";
-import { keyOf } from "../sweep/results.ts";
+import type { CellConfig } from "../sweep/grid/cell.ts";
+import type { CellResults, Manifest, Run } from "../sweep/folder/manifest.ts";
+import type { Prediction, Timing } from "../sweep/folder/prediction.ts";
+import { keyOf } from "../sweep/folder/results.ts";
 import { type Arm, armOf, type Frame, frameOf, isFull, settingKey } from "./identity.ts";
 
 /** An answer that was scored. */

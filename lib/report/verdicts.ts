@@ -2,7 +2,7 @@
 import { formatCount, threeDigits } from "../format.ts";
 import type { Board, BoardArm } from "./boards.ts";
 import { type Duel, duelsOf } from "./duels.ts";
-import { protagonists } from "./pair_rows.ts";
+import { protagonists } from "./tables/pair_rows.ts";
 import { type Delta, deltaToFull, scoreOf } from "./score.ts";
 
 /** How a line is to be taken: nothing lost, something lost, or not to be told. */

@@ -1,7 +1,7 @@
 /** What a reader has to know before believing a report. */
 import { formatCount, plural } from "../format.ts";
 import { placeOf } from "./aggregates.ts";
-import { isOutOfMemory } from "./cell_rows.ts";
+import { isOutOfMemory } from "./tables/cell_rows.ts";
 import { differences } from "./score.ts";
 import { isComplete, type Study, type StudyCell } from "./study.ts";
 

@@ -1,18 +1,18 @@
 /** Everything that a report is, as files of one folder. */
 import { writing } from "../model/writing.ts";
-import { writeWhole } from "../sweep/files.ts";
-import type { Run } from "../sweep/manifest.ts";
+import { writeWhole } from "../sweep/folder/files.ts";
+import type { Run } from "../sweep/folder/manifest.ts";
 import { type Board, boardsOf } from "./boards.ts";
-import { cellRows } from "./cell_rows.ts";
+import { cellRows } from "./tables/cell_rows.ts";
 import { chartsOf } from "./charts/all.ts";
-import { csvOf, jsonLinesOf, type Row } from "./csv.ts";
+import { csvOf, jsonLinesOf, type Row } from "./tables/csv.ts";
 import { type DrawnChart, reportPage, type Section } from "./html/report.ts";
-import { pairRows } from "./pair_rows.ts";
-import { latexTables, markdownTables } from "./paper_tables.ts";
+import { pairRows } from "./tables/pair_rows.ts";
+import { latexTables, markdownTables } from "./tables/paper_tables.ts";
 import { CHART_ENDINGS, saveChart } from "./save_chart.ts";
 import { type Study, studyOf } from "./study.ts";
-import { summaryRows } from "./summary_rows.ts";
-import { taskRows } from "./task_rows.ts";
+import { summaryRows } from "./tables/summary_rows.ts";
+import { taskRows } from "./tables/task_rows.ts";
 
 export interface ReportRequest {
   /** Folder that files are written to: `tables/`, `plots/`, `report.html`. */

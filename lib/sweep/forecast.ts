@@ -3,13 +3,13 @@ import { unitWorkload } from "../engine/workload.ts";
 import { type MemoryNeed, memoryNeed } from "../engine/memory.ts";
 import type { ModelSource } from "../model/types.ts";
 import type { Device } from "../native/library.ts";
-import { assemble, type Prompt } from "../tasks/assemble.ts";
+import { assemble, type Prompt } from "../tasks/prompt/assemble.ts";
 import type { Sample } from "../tasks/sample.ts";
-import type { PlannedUnit } from "./expand.ts";
-import { prefillTokens } from "./prefills.ts";
-import { armTokens } from "./run_job.ts";
-import { planUnit } from "./thread.ts";
-import { tokeniseOf, type Unit } from "./unit.ts";
+import type { PlannedUnit } from "./grid/expand.ts";
+import { prefillTokens } from "./run/prefills.ts";
+import { armTokens } from "./run/run_job.ts";
+import { planUnit } from "./run/thread.ts";
+import { tokeniseOf, type Unit } from "./run/unit.ts";
 
 /** Where a model's memory need comes from; null for one that a server runs. */
 export interface Site {

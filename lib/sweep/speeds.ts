@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { prefilled } from "../engine/prefilled.ts";
 import { DENSE } from "../methods/plan.ts";
 import { NativeSession } from "../native/session.ts";
-import type { Run } from "./manifest.ts";
+import type { Run } from "./folder/manifest.ts";
 
 /** Tokens per second; decode: of all arms together. */
 export interface Speeds {

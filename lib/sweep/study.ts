@@ -1,12 +1,12 @@
 /** Runs what is left of a study, unit after unit, and writes down every sample as it is done. */
 import { DeadEnd, RunError, UsageError } from "../error.ts";
 import type { ProgressListener } from "../native/progress.ts";
-import type { Cell } from "./cell.ts";
-import type { PlannedUnit, StudyModel } from "./expand.ts";
-import type { Journal } from "./journal.ts";
-import { type Left, type LeftUnit, unfinished } from "./left.ts";
-import type { Prediction } from "./prediction.ts";
-import type { SampleResult, Unit } from "./unit.ts";
+import type { Cell } from "./grid/cell.ts";
+import type { PlannedUnit, StudyModel } from "./grid/expand.ts";
+import type { Journal } from "./folder/journal.ts";
+import { type Left, type LeftUnit, unfinished } from "./folder/left.ts";
+import type { Prediction } from "./folder/prediction.ts";
+import type { SampleResult, Unit } from "./run/unit.ts";
 
 /** Something that runs the units of one model: an engine of this process, or a server. */
 export interface UnitRunner extends Disposable {

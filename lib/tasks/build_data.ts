@@ -1,9 +1,9 @@
 /** Generated samples as files, for other programs and for the task `file`. */
 import { UsageError } from "../error.ts";
 import { writeWhole, writing } from "../model/writing.ts";
-import { formatLength } from "../sweep/length.ts";
+import { formatLength } from "../sweep/grid/length.ts";
 import type { ModelText } from "../text/types.ts";
-import { promptTokens } from "./assemble.ts";
+import { promptTokens } from "./prompt/assemble.ts";
 import { expandTasks, openTask } from "./catalog.ts";
 import { lineOf } from "./file/record.ts";
 import type { Length, TaskSpec } from "./task.ts";

@@ -4,11 +4,11 @@
  */
 import { RunError } from "../error.ts";
 import type { ModelText } from "../text/types.ts";
-import { promptTokens } from "./assemble.ts";
+import { promptTokens } from "./prompt/assemble.ts";
 import { Dice } from "./dice.ts";
-import { mostWithin } from "./fill.ts";
-import type { Haystack } from "./haystack.ts";
-import { openHaystack } from "./haystack_source.ts";
+import { mostWithin } from "./prompt/fill.ts";
+import type { Haystack } from "./haystack/haystack.ts";
+import { openHaystack } from "./haystack/source.ts";
 import type { Sample } from "./sample.ts";
 import type { Length, Task, TaskSpec } from "./task.ts";
 import { TaskOptions } from "./task_options.ts";

@@ -44,9 +44,9 @@ export interface Task {
   readonly usesLength: boolean;
   /** `fidelity`: how far an arm's next tokens are from the full cache's, instead of what it answers. @default "answers" */
   readonly measures?: "answers" | "fidelity";
-  /** How turns after the first see the ones before: see `lib/sweep/unit.ts`. @default "golden" */
+  /** How turns after the first see the ones before: see `lib/sweep/run/unit.ts`. @default "golden" */
   readonly history?: "golden" | "own" | "requests";
-  /** How prompts become tokens; see `lib/tasks/assemble.ts`. @default "split" */
+  /** How prompts become tokens; see `lib/tasks/prompt/assemble.ts`. @default "split" */
   readonly tokenise?: "split" | "whole";
   /** What identifies the data: SHA-256 of the files, or a version of the generator. Part of the cell's configuration. */
   readonly dataId: string;

@@ -15,8 +15,8 @@ import { Engine } from "../../lib/engine/engine.ts";
 import type { Recipe } from "../../lib/engine/recipe.ts";
 import { findMethod } from "../../lib/methods/registry.ts";
 import { median } from "../../lib/statistics.ts";
-import type { Timing } from "../../lib/sweep/prediction.ts";
-import { runUnit } from "../../lib/sweep/run_unit.ts";
+import type { Timing } from "../../lib/sweep/folder/prediction.ts";
+import { runUnit } from "../../lib/sweep/run/run_unit.ts";
 import { openTask } from "../../lib/tasks/catalog.ts";
 
 const { values } = parseArgs({

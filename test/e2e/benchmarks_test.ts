@@ -1,6 +1,6 @@
 /** `rocketkv longbench`, `scbench` and `data` as people run them, on a model that copies what followed the same 16 letters. */
 import assert from "node:assert/strict";
-import type { Prediction } from "../../lib/sweep/prediction.ts";
+import type { Prediction } from "../../lib/sweep/folder/prediction.ts";
 import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
 import { type DataFolder, dataFolder } from "../support/data_folder.ts";
 import { rocketkv } from "./cli_process.ts";

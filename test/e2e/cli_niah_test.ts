@@ -1,9 +1,9 @@
 /** `rocketkv niah` on a model that finds needles: what is lost is what the cache lost. */
 import assert from "node:assert/strict";
-import { niahCellRows } from "../../lib/report/niah_cells.ts";
+import { niahCellRows } from "../../lib/report/tables/niah_cells.ts";
 import { studyOf } from "../../lib/report/study.ts";
-import { readRun } from "../../lib/sweep/folder.ts";
-import type { CellResults } from "../../lib/sweep/manifest.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
+import type { CellResults } from "../../lib/sweep/folder/manifest.ts";
 import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
 import { rocketkv } from "./cli_process.ts";
 

@@ -1,6 +1,6 @@
 /** `report`, `compare` and `rescore` as people run them, with the launcher's permissions. */
 import assert from "node:assert/strict";
-import { cellFolder } from "../../lib/sweep/folder.ts";
+import { cellFolder } from "../../lib/sweep/folder/folder.ts";
 import { ARMS, runOf } from "../support/run_data.ts";
 import { writeRun } from "../support/run_folder.ts";
 import { rocketkv } from "./cli_process.ts";

@@ -1,6 +1,6 @@
 /** `rocketkv ruler`: generated tasks on a model that finds needles, and official files on any. */
 import assert from "node:assert/strict";
-import { readRun } from "../../lib/sweep/folder.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
 import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
 import { rocketkv, tinyGgufFile } from "./cli_process.ts";
 

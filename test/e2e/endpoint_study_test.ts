@@ -1,7 +1,7 @@
 /** Studies on servers, from the command line: `--endpoint` and what goes with it. */
 import assert from "node:assert/strict";
-import { readRun } from "../../lib/sweep/folder.ts";
-import type { Run } from "../../lib/sweep/manifest.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
+import type { Run } from "../../lib/sweep/folder/manifest.ts";
 import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
 import { serveModel } from "../support/api_server.ts";
 import { rocketkv } from "./cli_process.ts";

@@ -6,8 +6,8 @@ import { Slots } from "../../lib/endpoint/slots.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { findMethod } from "../../lib/methods/registry.ts";
 import { resolveModel } from "../../lib/model/hub.ts";
-import { runUnit } from "../../lib/sweep/run_unit.ts";
-import type { Unit } from "../../lib/sweep/unit.ts";
+import { runUnit } from "../../lib/sweep/run/run_unit.ts";
+import type { Unit } from "../../lib/sweep/run/unit.ts";
 import { openTask } from "../../lib/tasks/catalog.ts";
 import { llamaCppMissing, startLlamaCpp } from "../support/llama_cpp.ts";
 

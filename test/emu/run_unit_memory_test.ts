@@ -1,7 +1,7 @@
 /** A unit whose device memory is too small for some of its arms. */
 import assert from "node:assert/strict";
 import { Engine } from "../../lib/engine/engine.ts";
-import type { Prediction } from "../../lib/sweep/prediction.ts";
+import type { Prediction } from "../../lib/sweep/folder/prediction.ts";
 import { Emulator } from "../support/emulator.ts";
 import { EMULATED } from "../support/native.ts";
 import { tinyModel } from "../support/tiny_model.ts";

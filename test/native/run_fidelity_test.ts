@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { measureFidelity } from "../../lib/fidelity/run.ts";
 import { mean } from "../../lib/statistics.ts";
-import { assemble, promptTokens } from "../../lib/tasks/assemble.ts";
+import { assemble, promptTokens } from "../../lib/tasks/prompt/assemble.ts";
 import { openTask } from "../../lib/tasks/catalog.ts";
 import { scoreAnswer } from "../../lib/tasks/metrics/registry.ts";
-import { runUnit } from "../../lib/sweep/run_unit.ts";
+import { runUnit } from "../../lib/sweep/run/run_unit.ts";
 import { SMALL_CHUNKS, tinyEngine, tinyRecipe, unitOf } from "../support/tiny_unit.ts";
 
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 /** Runs with known statistics, and without a model: what reports are tested on. */
-import { type Cell, type CellConfig, cellOf } from "../../lib/sweep/cell.ts";
-import type { CellResults, Run } from "../../lib/sweep/manifest.ts";
-import type { CacheUse, Prediction, Timing } from "../../lib/sweep/prediction.ts";
+import { type Cell, type CellConfig, cellOf } from "../../lib/sweep/grid/cell.ts";
+import type { CellResults, Run } from "../../lib/sweep/folder/manifest.ts";
+import type { CacheUse, Prediction, Timing } from "../../lib/sweep/folder/prediction.ts";
 import { Dice } from "../../lib/tasks/dice.ts";
 
 export interface ArmData {

@@ -1,6 +1,6 @@
 /** Run folders on the disk, without a model. */
-import { cellFolder, writeManifest } from "../../lib/sweep/folder.ts";
-import type { Run } from "../../lib/sweep/manifest.ts";
+import { cellFolder, writeManifest } from "../../lib/sweep/folder/folder.ts";
+import type { Run } from "../../lib/sweep/folder/manifest.ts";
 
 /** Write a run as merge leaves it. */
 export async function writeRun(path: string, { manifest, cells }: Run): Promise<void> {

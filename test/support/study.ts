@@ -1,14 +1,14 @@
 /** Studies without a model: what runs units makes answers up, the same ones every time. */
-import { expand, type Expansion, type StudyModel } from "../../lib/sweep/expand.ts";
-import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid.ts";
-import { Journal } from "../../lib/sweep/journal.ts";
-import type { Manifest } from "../../lib/sweep/manifest.ts";
-import type { Prediction, Timing } from "../../lib/sweep/prediction.ts";
-import type { Shard } from "../../lib/sweep/shard.ts";
-import { WHOLE } from "../../lib/sweep/shard.ts";
+import { expand, type Expansion, type StudyModel } from "../../lib/sweep/grid/expand.ts";
+import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid/grid.ts";
+import { Journal } from "../../lib/sweep/folder/journal.ts";
+import type { Manifest } from "../../lib/sweep/folder/manifest.ts";
+import type { Prediction, Timing } from "../../lib/sweep/folder/prediction.ts";
+import type { Shard } from "../../lib/sweep/folder/shard.ts";
+import { WHOLE } from "../../lib/sweep/folder/shard.ts";
 import { runStudy, type StudyOutcome, type StudyRun, type UnitRunner } from "../../lib/sweep/study.ts";
-import { writeManifest } from "../../lib/sweep/folder.ts";
-import type { SampleResult } from "../../lib/sweep/unit.ts";
+import { writeManifest } from "../../lib/sweep/folder/folder.ts";
+import type { SampleResult } from "../../lib/sweep/run/unit.ts";
 import { BYTES } from "./byte_text.ts";
 
 export const MODEL: StudyModel = { name: "toy", id: "0123456789abcdef", endpoint: null, text: BYTES, config: null };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { assemble, type AssembleOptions, promptTokens } from "../../lib/tasks/assemble.ts";
+import { assemble, type AssembleOptions, promptTokens } from "../../lib/tasks/prompt/assemble.ts";
 import type { Sample } from "../../lib/tasks/sample.ts";
-import { tokenRanges } from "../../lib/tasks/token_ranges.ts";
+import { tokenRanges } from "../../lib/tasks/prompt/token_ranges.ts";
 import type { ModelText } from "../../lib/text/types.ts";
 import { toySample, toyTurn } from "../support/toy_task.ts";
 

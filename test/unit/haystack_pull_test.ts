@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../../lib/model/sha256.ts";
-import { openHaystack } from "../../lib/tasks/haystack_source.ts";
-import { type HaystackPackage, pullHaystack, type RunNpm } from "../../lib/tasks/haystack_pull.ts";
-import { listHaystacks, verifyHaystack } from "../../lib/tasks/haystack_store.ts";
-import { unpack } from "../../lib/tasks/tar.ts";
+import { openHaystack } from "../../lib/tasks/haystack/source.ts";
+import { type HaystackPackage, pullHaystack, type RunNpm } from "../../lib/tasks/haystack/pull.ts";
+import { listHaystacks, verifyHaystack } from "../../lib/tasks/haystack/store.ts";
+import { unpack } from "../../lib/tasks/haystack/tar.ts";
 
 const BLOCK = 512;
 

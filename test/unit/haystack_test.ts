@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Dice } from "../../lib/tasks/dice.ts";
-import { NOISE, PROSE, repeats, textHaystack } from "../../lib/tasks/haystack.ts";
-import { openHaystack } from "../../lib/tasks/haystack_source.ts";
+import { NOISE, PROSE, repeats, textHaystack } from "../../lib/tasks/haystack/haystack.ts";
+import { openHaystack } from "../../lib/tasks/haystack/source.ts";
 import { paragraph } from "../../lib/tasks/prose.ts";
 import { sentenceEnds } from "../../lib/tasks/sentences.ts";
 

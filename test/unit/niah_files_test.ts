@@ -1,6 +1,6 @@
 /** What `rocketkv niah` leaves beside its answers. */
 import assert from "node:assert/strict";
-import { niahCellRows } from "../../lib/report/niah_cells.ts";
+import { niahCellRows } from "../../lib/report/tables/niah_cells.ts";
 import { writeNeedles } from "../../lib/report/niah_files.ts";
 import { studyOf } from "../../lib/report/study.ts";
 import { wilson } from "../../lib/statistics/intervals.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { openTask } from "../../lib/tasks/catalog.ts";
 import { depthsFrom } from "../../lib/tasks/niah/depths.ts";
 import { hide } from "../../lib/tasks/niah/place.ts";
-import { promptTokens } from "../../lib/tasks/assemble.ts";
+import { promptTokens } from "../../lib/tasks/prompt/assemble.ts";
 import type { Json, Sample } from "../../lib/tasks/sample.ts";
 import type { ModelText } from "../../lib/text/types.ts";
 import { BYTES, CHAT_BYTES } from "../support/byte_text.ts";

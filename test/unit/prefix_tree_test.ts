@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { prefixTree } from "../../lib/sweep/prefix_tree.ts";
+import { prefixTree } from "../../lib/sweep/run/prefix_tree.ts";
 
 /** Letters as tokens; all of a prompt may be shared. */
 const beginnings = (texts: readonly string[], own = 0) =>

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { boardsOf } from "../../lib/report/boards.ts";
 import { chartsOf } from "../../lib/report/charts/all.ts";
-import { csvOf, jsonLinesOf } from "../../lib/report/csv.ts";
+import { csvOf, jsonLinesOf } from "../../lib/report/tables/csv.ts";
 import { markup, trusted } from "../../lib/report/html/html.ts";
 import { inlineSvg } from "../../lib/report/html/svg.ts";
-import { latexTable, latexText } from "../../lib/report/latex.ts";
+import { latexTable, latexText } from "../../lib/report/tables/latex.ts";
 import { studyOf } from "../../lib/report/study.ts";
 import { writeReport } from "../../lib/report/write.ts";
 import { ARMS, runOf } from "../support/run_data.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { aggregatesOf } from "../../lib/report/aggregates.ts";
 import { type Board, type BoardArm, boardsOf, seedSpread } from "../../lib/report/boards.ts";
-import { cellRows } from "../../lib/report/cell_rows.ts";
+import { cellRows } from "../../lib/report/tables/cell_rows.ts";
 import { duelsOf } from "../../lib/report/duels.ts";
 import { deltaToFull, scoreOf } from "../../lib/report/score.ts";
 import { type Study, studyOf } from "../../lib/report/study.ts";

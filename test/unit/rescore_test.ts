@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { cellFolder, readRun } from "../../lib/sweep/folder.ts";
-import type { Run } from "../../lib/sweep/manifest.ts";
-import type { Prediction } from "../../lib/sweep/prediction.ts";
-import { rescoreInto, rescoreRun } from "../../lib/sweep/rescore.ts";
-import { lockShard } from "../../lib/sweep/lock.ts";
-import { WHOLE } from "../../lib/sweep/shard.ts";
+import { cellFolder, readRun } from "../../lib/sweep/folder/folder.ts";
+import type { Run } from "../../lib/sweep/folder/manifest.ts";
+import type { Prediction } from "../../lib/sweep/folder/prediction.ts";
+import { rescoreInto, rescoreRun } from "../../lib/sweep/folder/rescore.ts";
+import { lockShard } from "../../lib/sweep/folder/lock.ts";
+import { WHOLE } from "../../lib/sweep/folder/shard.ts";
 import { scoreAnswer } from "../../lib/tasks/metrics/registry.ts";
 import { ARMS, runOf } from "../support/run_data.ts";
 import { writeRun } from "../support/run_folder.ts";

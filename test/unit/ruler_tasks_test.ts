@@ -1,6 +1,6 @@
 /** RULER's thirteen tasks as they are generated here: what has to hold in every prompt. */
 import assert from "node:assert/strict";
-import { promptTokens } from "../../lib/tasks/assemble.ts";
+import { promptTokens } from "../../lib/tasks/prompt/assemble.ts";
 import { expandTasks, openTask } from "../../lib/tasks/catalog.ts";
 import { zipfCounts } from "../../lib/tasks/ruler/frequent_words.ts";
 import { RULER_TASKS } from "../../lib/tasks/ruler/recipes.ts";

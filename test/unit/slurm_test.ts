@@ -1,8 +1,8 @@
 /** Jobs for Slurm: scripts that a shell reads as they are meant, shards, states. `test/e2e/slurm_test.ts` runs them. */
 import assert from "node:assert/strict";
-import { writeManifest } from "../../lib/sweep/folder.ts";
-import type { Manifest } from "../../lib/sweep/manifest.ts";
-import { readRun } from "../../lib/sweep/folder.ts";
+import { writeManifest } from "../../lib/sweep/folder/folder.ts";
+import type { Manifest } from "../../lib/sweep/folder/manifest.ts";
+import { readRun } from "../../lib/sweep/folder/folder.ts";
 import type { RunSlurm } from "../../lib/sweep/slurm/programs.ts";
 import {
   finishScript,
@@ -15,7 +15,7 @@ import {
 import { formatTasks, shardProgress, shardWork } from "../../lib/sweep/slurm/shards.ts";
 import { slurmStatus } from "../../lib/sweep/slurm/status.ts";
 import { readSubmissions, submitJobs, writeJobs } from "../../lib/sweep/slurm/submit.ts";
-import { takes } from "../../lib/sweep/shard.ts";
+import { takes } from "../../lib/sweep/folder/shard.ts";
 
 const OPTIONS: SlurmOptions = {
   tasks: 3,

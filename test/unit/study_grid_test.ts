@@ -1,10 +1,10 @@
 /** Flags on top of a grid. */
 import assert from "node:assert/strict";
-import { gridFrom } from "../../cli/study_grid.ts";
-import type { StudyFlags } from "../../cli/study_options.ts";
+import { gridFrom } from "../../cli/study/grid.ts";
+import type { StudyFlags } from "../../cli/study/options.ts";
 import { UsageError } from "../../lib/error.ts";
-import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid.ts";
-import { WHOLE } from "../../lib/sweep/shard.ts";
+import { DEFAULT_GRID, type Grid } from "../../lib/sweep/grid/grid.ts";
+import { WHOLE } from "../../lib/sweep/folder/shard.ts";
 
 const NO_FLAGS: StudyFlags = {
   set: [],

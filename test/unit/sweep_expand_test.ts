@@ -1,9 +1,9 @@
 /** From a grid to cells: each one once, the full cache everywhere, and rules that leave some out. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../lib/error.ts";
-import { type CellConfig, cellOf } from "../../lib/sweep/cell.ts";
-import { expand } from "../../lib/sweep/expand.ts";
-import type { Grid } from "../../lib/sweep/grid.ts";
+import { type CellConfig, cellOf } from "../../lib/sweep/grid/cell.ts";
+import { expand } from "../../lib/sweep/grid/expand.ts";
+import type { Grid } from "../../lib/sweep/grid/grid.ts";
 import { expandToy, GRID, MODEL } from "../support/study.ts";
 
 const arms = async (grid: Partial<Grid>) => {

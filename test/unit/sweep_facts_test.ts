@@ -1,12 +1,12 @@
 /** What a study knows of models and of its own pace. */
 import assert from "node:assert/strict";
 import { openModel } from "../../lib/model/open_model.ts";
-import { lockShard } from "../../lib/sweep/lock.ts";
-import type { Manifest, Run } from "../../lib/sweep/manifest.ts";
-import { modelId } from "../../lib/sweep/model_id.ts";
-import { manifestOf } from "../../lib/sweep/folder.ts";
+import { lockShard } from "../../lib/sweep/folder/lock.ts";
+import type { Manifest, Run } from "../../lib/sweep/folder/manifest.ts";
+import { modelId } from "../../lib/sweep/grid/model_id.ts";
+import { manifestOf } from "../../lib/sweep/folder/folder.ts";
 import { measuredSpeeds } from "../../lib/sweep/speeds.ts";
-import { statusOf } from "../../lib/sweep/status.ts";
+import { statusOf } from "../../lib/sweep/folder/status.ts";
 import { expandToy, runToy, ToyRunner, toyTiming, withFolder } from "../support/study.ts";
 import { tinyModel } from "../support/tiny_model.ts";
 

@@ -1,9 +1,9 @@
 /** Grids from files: what is written wrong is named by file, line and field. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../lib/error.ts";
-import { DEFAULT_GRID, type Grid, gridHash } from "../../lib/sweep/grid.ts";
-import { formatGrid, parseGrid, readGrid } from "../../lib/sweep/grid_file.ts";
-import { presets } from "../../lib/sweep/preset.ts";
+import { DEFAULT_GRID, type Grid, gridHash } from "../../lib/sweep/grid/grid.ts";
+import { formatGrid, parseGrid, readGrid } from "../../lib/sweep/grid/grid_file.ts";
+import { presets } from "../../lib/sweep/grid/preset.ts";
 
 const YAML = `
 models: smollm2

@@ -1,11 +1,11 @@
 /** What is written down survives a process that dies at any byte, and is written once. */
 import assert from "node:assert/strict";
 import { RunError } from "../../lib/error.ts";
-import { appendLines, repairLines } from "../../lib/sweep/files.ts";
-import { cellFolder, manifestOf, readRun, writeManifest } from "../../lib/sweep/folder.ts";
-import { Journal } from "../../lib/sweep/journal.ts";
-import { mergeRun } from "../../lib/sweep/merge.ts";
-import { WHOLE } from "../../lib/sweep/shard.ts";
+import { appendLines, repairLines } from "../../lib/sweep/folder/files.ts";
+import { cellFolder, manifestOf, readRun, writeManifest } from "../../lib/sweep/folder/folder.ts";
+import { Journal } from "../../lib/sweep/folder/journal.ts";
+import { mergeRun } from "../../lib/sweep/folder/merge.ts";
+import { WHOLE } from "../../lib/sweep/folder/shard.ts";
 import {
   expandToy,
   GRID,

@@ -1,10 +1,10 @@
 /** Going on in a folder: the same run, another one, a larger one. */
 import assert from "node:assert/strict";
 import { RunError } from "../../lib/error.ts";
-import { readManifest, readRun } from "../../lib/sweep/folder.ts";
-import type { Grid } from "../../lib/sweep/grid.ts";
-import type { Manifest } from "../../lib/sweep/manifest.ts";
-import { differences, resume } from "../../lib/sweep/resume.ts";
+import { readManifest, readRun } from "../../lib/sweep/folder/folder.ts";
+import type { Grid } from "../../lib/sweep/grid/grid.ts";
+import type { Manifest } from "../../lib/sweep/folder/manifest.ts";
+import { differences, resume } from "../../lib/sweep/folder/resume.ts";
 import { expandToy, GRID, runToy, toyManifest, ToyRunner, withFolder } from "../support/study.ts";
 
 const NO = { extend: false, forceNew: false }, EXTEND = { ...NO, extend: true }, NEW = { ...NO, forceNew: true };

@@ -1,10 +1,10 @@
 /** Shards deal out the work, locks keep them apart, and merging forgets that there were any. */
 import assert from "node:assert/strict";
 import { RunError, UsageError } from "../../lib/error.ts";
-import { manifestOf } from "../../lib/sweep/folder.ts";
-import { type Holder, lockShard, runningShards } from "../../lib/sweep/lock.ts";
-import { mergeRun } from "../../lib/sweep/merge.ts";
-import { parseShard, takes } from "../../lib/sweep/shard.ts";
+import { manifestOf } from "../../lib/sweep/folder/folder.ts";
+import { type Holder, lockShard, runningShards } from "../../lib/sweep/folder/lock.ts";
+import { mergeRun } from "../../lib/sweep/folder/merge.ts";
+import { parseShard, takes } from "../../lib/sweep/folder/shard.ts";
 import { GRID, predictionFiles, runToy, ToyRunner, withFolder } from "../support/study.ts";
 
 const HOLDER: Holder = { pid: 7, host: "here", since: "2026-01-01T00:00:00.000Z" };
@@ -96,7 +96,7 @@ Deno.test("a lock that could not prepare is free again", () =>
 Deno.test("a process that is killed leaves no lock", () =>
   withFolder(async (path) => {
     const script = `
-      import { lockShard } from ${JSON.stringify(new URL("../../lib/sweep/lock.ts", import.meta.url).href)};
+      import { lockShard } from ${JSON.stringify(new URL("../../lib/sweep/folder/lock.ts", import.meta.url).href)};
       await lockShard(${JSON.stringify(path)}, { index: 1, count: 1 }, ${JSON.stringify(HOLDER)}, async () => {});
       console.log("locked");
       setInterval(() => {}, 1000);`;

@@ -1,8 +1,8 @@
 /** The loop that runs what is left: once each, on through failures, to the end of a sample when it is asked to stop. */
 import assert from "node:assert/strict";
 import { RunError, UsageError } from "../../lib/error.ts";
-import { readFailures, readRun } from "../../lib/sweep/folder.ts";
-import { statusOf } from "../../lib/sweep/status.ts";
+import { readFailures, readRun } from "../../lib/sweep/folder/folder.ts";
+import { statusOf } from "../../lib/sweep/folder/status.ts";
 import { expandToy, GRID, runToy, ToyRunner, withFolder } from "../support/study.ts";
 
 Deno.test("finished work is never repeated, and what is new runs with just the arms that lack it", () =>

@@ -1,7 +1,7 @@
 /** Score against measured compression: the picture of a study. */
 import type { Board } from "../boards.ts";
-import { points } from "../cell_rows.ts";
-import type { Row } from "../csv.ts";
+import { points } from "../tables/cell_rows.ts";
+import type { Row } from "../tables/csv.ts";
 import { scoreOf } from "../score.ts";
 import { type Chart, INK, RATIO_AXIS, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
 

@@ -1,7 +1,7 @@
 /** What every arm costs on every task: paired differences from the full cache. */
 import { DIVERGING } from "../../chart/heat_map.ts";
 import type { Board } from "../boards.ts";
-import { points } from "../cell_rows.ts";
+import { points } from "../tables/cell_rows.ts";
 import { taskKey, taskLabels } from "../identity.ts";
 import { deltaToFull } from "../score.ts";
 import { type Chart, INK, styled } from "./theme.ts";

@@ -1,7 +1,7 @@
 /** How far next-token distributions stray from the full cache's, against measured compression. */
 import type { Board } from "../boards.ts";
-import { meanScore } from "../cell_rows.ts";
-import type { Row } from "../csv.ts";
+import { meanScore } from "../tables/cell_rows.ts";
+import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
 import { type Chart, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
 

@@ -1,8 +1,8 @@
 /** Score against length, one small multiple per budget. */
 import { lengthsOf } from "../aggregates.ts";
 import { type Board, narrow } from "../boards.ts";
-import { points } from "../cell_rows.ts";
-import type { Row } from "../csv.ts";
+import { points } from "../tables/cell_rows.ts";
+import type { Row } from "../tables/csv.ts";
 import { lengthCount } from "../identity.ts";
 import { scoreOf } from "../score.ts";
 import { seriesOf } from "./compression.ts";

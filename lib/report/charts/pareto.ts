@@ -1,7 +1,7 @@
 /** What a score costs: bytes read, bytes stored, and speed. */
 import type { Board } from "../boards.ts";
-import { points } from "../cell_rows.ts";
-import type { Row } from "../csv.ts";
+import { points } from "../tables/cell_rows.ts";
+import type { Row } from "../tables/csv.ts";
 import { scoreOf } from "../score.ts";
 import { paceOf, spendOf } from "../spend.ts";
 import { mean } from "../../statistics.ts";

@@ -1,6 +1,6 @@
 /** Where the time goes: per decoded token by stage, and before the first token. */
 import type { Board } from "../boards.ts";
-import type { Row } from "../csv.ts";
+import type { Row } from "../tables/csv.ts";
 import { paceOf } from "../spend.ts";
 import { type Chart, SERIES, styled } from "./theme.ts";
 

@@ -1,6 +1,6 @@
 /** How charts look: colours that colour-blind readers tell apart, with a shape and a dash each for paper without colours. */
 import type { TopLevelSpec } from "vega-lite";
-import type { Row } from "../csv.ts";
+import type { Row } from "../tables/csv.ts";
 
 /** A picture with everything that goes beside it. */
 export interface Chart {

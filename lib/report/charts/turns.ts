@@ -1,7 +1,7 @@
 /** How scores change from turn to turn on one context. */
 import type { Board } from "../boards.ts";
-import { points } from "../cell_rows.ts";
-import type { Row } from "../csv.ts";
+import { points } from "../tables/cell_rows.ts";
+import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
 import { seriesOf } from "./compression.ts";
 import { type Chart, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";

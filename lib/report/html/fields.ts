@@ -1,7 +1,7 @@
 /** Figures as cells of tables. */
 import { formatBytes, threeDigits } from "../../format.ts";
 import type { BoardArm } from "../boards.ts";
-import { isOutOfMemory } from "../cell_rows.ts";
+import { isOutOfMemory } from "../tables/cell_rows.ts";
 import { type Delta, deltaToFull, type Score, scoreOf } from "../score.ts";
 import type { StudyCell } from "../study.ts";
 import { formatP, inPoints, signed } from "../verdicts.ts";

@@ -5,7 +5,7 @@ import { type Aggregate, aggregatesOf } from "../aggregates.ts";
 import type { Board, BoardArm } from "../boards.ts";
 import { duelsOf } from "../duels.ts";
 import { taskKey, taskLabels } from "../identity.ts";
-import { protagonists } from "../pair_rows.ts";
+import { protagonists } from "../tables/pair_rows.ts";
 import { deltaToFull } from "../score.ts";
 import { paceOf, spendOf } from "../spend.ts";
 import { budgetWords, inPoints } from "../verdicts.ts";

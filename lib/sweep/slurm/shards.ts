@@ -1,7 +1,7 @@
 /** What each shard of a run has to do, and how far it is. */
-import type { Run } from "../manifest.ts";
-import { keyOf } from "../results.ts";
-import { takes } from "../shard.ts";
+import type { Run } from "../folder/manifest.ts";
+import { keyOf } from "../folder/results.ts";
+import { takes } from "../folder/shard.ts";
 
 /** Samples of one shard, as places in the manifest's `expected`. */
 export interface ShardWork {

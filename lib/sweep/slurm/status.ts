@@ -1,6 +1,6 @@
 /** How far the shards of a run are that Slurm runs. */
 import { RunError } from "../../error.ts";
-import type { Run } from "../manifest.ts";
+import type { Run } from "../folder/manifest.ts";
 import { type RunSlurm, runSlurm } from "./programs.ts";
 import { type QueuedTask, queuedTasks } from "./queue.ts";
 import { submitLine } from "./script.ts";

@@ -1,8 +1,8 @@
 /** Writes a run's jobs and hands them to Slurm. */
 import { RunError } from "../../error.ts";
 import { writing } from "../../model/writing.ts";
-import { reading, writeWhole } from "../files.ts";
-import { readRun } from "../folder.ts";
+import { reading, writeWhole } from "../folder/files.ts";
+import { readRun } from "../folder/folder.ts";
 import { type RunSlurm, runSlurm } from "./programs.ts";
 import { queuedTasks } from "./queue.ts";
 import { finishScript, jobScript, type ScriptContext, type SlurmOptions, submitCommands } from "./script.ts";

@@ -1,6 +1,6 @@
 /** The numbers of LongBench v2's own table, from 0 to 1. */
 import { mean } from "../../statistics.ts";
-import type { Prediction } from "../../sweep/prediction.ts";
+import type { Prediction } from "../../sweep/folder/prediction.ts";
 
 export interface PartMean {
   /** `overall`, a difficulty or a length, or `compensated`: an answer without a choice counts as a quarter. */

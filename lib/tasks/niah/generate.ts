@@ -7,13 +7,13 @@
  */
 import { RunError } from "../../error.ts";
 import type { ModelText } from "../../text/types.ts";
-import { promptTokens } from "../assemble.ts";
+import { promptTokens } from "../prompt/assemble.ts";
 import { Dice } from "../dice.ts";
-import { mostWithin } from "../fill.ts";
-import { type Haystack, repeats } from "../haystack.ts";
+import { mostWithin } from "../prompt/fill.ts";
+import { type Haystack, repeats } from "../haystack/haystack.ts";
 import type { Sample, Turn } from "../sample.ts";
 import type { Length } from "../task.ts";
-import { TokenMap } from "../token_map.ts";
+import { TokenMap } from "../prompt/token_map.ts";
 import { freshKeys, joined, keyKindFrom, keyName, needleOf, OWNERS } from "./key.ts";
 import type { NiahOptions } from "./options.ts";
 import { hide, placeAt, type Placed, placesBetween } from "./place.ts";

@@ -1,7 +1,7 @@
 /** Where in a haystack needles go. */
 import type { Span } from "../sample.ts";
 import { sentenceEnds } from "../sentences.ts";
-import type { TokenMap } from "../token_map.ts";
+import type { TokenMap } from "../prompt/token_map.ts";
 
 /** What a needle does not cut in two. */
 export const SNAPS = ["sentence", "word", "token"] as const;

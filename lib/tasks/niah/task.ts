@@ -1,5 +1,5 @@
 /** The task `niah`: needles at all depths of a haystack. */
-import { openHaystack } from "../haystack_source.ts";
+import { openHaystack } from "../haystack/source.ts";
 import type { Task, TaskSpec } from "../task.ts";
 import type { Json } from "../sample.ts";
 import { niahSamples, sampleKeys } from "./generate.ts";

@@ -1,6 +1,6 @@
 /** The eight needle tasks: values of keys, in prose, in noise, or among nothing but other needles. */
 import type { Dice } from "../dice.ts";
-import { NOISE_LINE } from "../haystack.ts";
+import { NOISE_LINE } from "../haystack/haystack.ts";
 import { joined, uuid } from "../niah/key.ts";
 import { sentenceEnds } from "../sentences.ts";
 import type { Draft, DraftRequest, Recipe } from "./recipe.ts";

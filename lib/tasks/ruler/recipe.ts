@@ -5,9 +5,9 @@
 import { RunError } from "../../error.ts";
 import type { ModelText } from "../../text/types.ts";
 import { Dice } from "../dice.ts";
-import { mostWithin } from "../fill.ts";
-import type { Haystack } from "../haystack.ts";
-import { promptTokens } from "../assemble.ts";
+import { mostWithin } from "../prompt/fill.ts";
+import type { Haystack } from "../haystack/haystack.ts";
+import { promptTokens } from "../prompt/assemble.ts";
 import type { Json, Sample, Scoring, Span } from "../sample.ts";
 import type { QaItem } from "./qa_item.ts";
 

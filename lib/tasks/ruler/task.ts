@@ -1,6 +1,6 @@
 /** The tasks `ruler/...`: generated here, or from files of RULER's own programs. */
 import { UsageError } from "../../error.ts";
-import { openHaystack } from "../haystack_source.ts";
+import { openHaystack } from "../haystack/source.ts";
 import type { SampleGroup, Task, TaskSpec } from "../task.ts";
 import type { Sample } from "../sample.ts";
 import { TaskOptions } from "../task_options.ts";

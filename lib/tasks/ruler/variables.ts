@@ -1,6 +1,6 @@
 /** `vt`: which variables hold a value, at the end of chains of assignments that are scattered over noise. */
 import type { Dice } from "../dice.ts";
-import { NOISE_LINE } from "../haystack.ts";
+import { NOISE_LINE } from "../haystack/haystack.ts";
 import type { Recipe } from "./recipe.ts";
 import { different } from "./words.ts";
 import { insertAt, joinPieces, type Piece } from "./text.ts";
