@@ -12,8 +12,8 @@ export interface Needs {
   /** What is written to; `anywhere` is for commands that learn the place while they run. */
   readonly writes?: readonly Place[] | "anywhere";
   /**
-   * `anywhere`; `endpoint`: the hosts that the values of `--endpoint` name, with a key from the environment variables that
-   * those of `--api-key-env` name; `host`: what is served to, the value of `--host`.
+   * `anywhere`; `endpoint`: the hosts that the values of `--endpoint` name; `host`: what is served to, the value of `--host`.
+   * The latter two with a key from the environment variables that the values of `--api-key-env` name.
    */
   readonly connects?: "anywhere" | "endpoint" | "host";
   /** Programs that are run, found on PATH. */

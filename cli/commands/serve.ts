@@ -1,10 +1,12 @@
 /** `rocketkv serve`: a model with a compressed cache behind OpenAI's API. */
 import { type Command, Option } from "@commander-js/extra-typings";
+import { UsageError } from "../../lib/error.ts";
 import { kvOptions } from "../../lib/engine/kv_options.ts";
 import { chatWorkload } from "../../lib/engine/workload.ts";
 import { formatBudget } from "../../lib/methods/budget_spec.ts";
 import type { Completed } from "../../lib/server/complete.ts";
 import { startServer } from "../../lib/server/server.ts";
+import { keyIn } from "../api_key.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { loadEngine, prepareEngine } from "../open_engine.ts";
 import * as option from "../options.ts";
@@ -26,6 +28,8 @@ export function declare(command: Command): void {
         option.integer("--port", { max: 65535 }),
       ),
     )
+    .option("--api-key-env <name>", "environment variable that holds the key which requests must carry")
+    .option("--allow-anyone", "serve a network without a key", false)
     .option("--name <name>", "what clients call the model; the last part of --model without it")
     .addOption(
       new Option("-n, --new-tokens <count>", "most tokens of a chat's answer whose request does not say").default(512)
@@ -37,6 +41,7 @@ export function declare(command: Command): void {
     .addOption(option.chunkOption())
     .addOption(option.allowLongOption())
     .action(async (flags) => {
+      const key = keyFrom(flags);
       const cacheRecipe = await recipe.recipeFrom(flags);
       const signal = interruptSignal();
       const prepared = await prepareEngine(flags);
@@ -53,6 +58,7 @@ export function declare(command: Command): void {
         cache: { recipe: cacheRecipe, session },
         hostname: flags.host,
         port: flags.port,
+        key,
         signal,
         onAnswer: (path, completed) => Deno.stderr.isTerminal() && note(answerLine(path, completed)),
         onDefect: (error) =>
@@ -63,6 +69,20 @@ export function declare(command: Command): void {
       note(`Serving ${id} with ${how} on http://${flags.host}:${server.port}/v1: Ctrl-C stops it`);
       await server.finished;
     });
+}
+
+/** @throws {UsageError} for a variable without a key, and for a network that anyone in it could use the model from. */
+function keyFrom({ apiKeyEnv, host, allowAnyone }: {
+  apiKeyEnv?: string | undefined;
+  host: string;
+  allowAnyone: boolean;
+}): string | null {
+  if (apiKeyEnv !== undefined) return keyIn(apiKeyEnv);
+  if (allowAnyone || /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/.test(host)) return null;
+  throw new UsageError(
+    `Cannot serve on ${host} without a key: anyone who reaches it could use the model: pass --api-key-env and the ` +
+      "environment variable that holds one, or --allow-anyone",
+  );
 }
 
 /** `/v1/completions: 512 prompt tokens and 32 new ones, the first after 1.35 s` */

@@ -90,7 +90,7 @@ vector<string> permissions(const Words& words, const NativeCode& native, const s
     if (!list.empty()) flags.push_back(string("--allow-") + what + "=" + list);
   };
   if (command.modules) flags.back() += ',' + native.modules;
-  const bool has_key = command.connects == Command::kEndpoint;
+  const bool has_key = command.connects == Command::kEndpoint || command.connects == Command::kHost;
   allow("env", string(command.environment) + (has_key ? key_variables(words) : ""));
   allow("sys", string(command.facts));
   allow("run", string(command.programs));

@@ -8,11 +8,12 @@ import { openModel } from "../../lib/model/open_model.ts";
 import type { ModelSource } from "../../lib/model/types.ts";
 import { modelId } from "../../lib/sweep/grid/model_id.ts";
 import { loadText } from "../../lib/text/load_text.ts";
+import { keyIn } from "../api_key.ts";
 import type { OpenModel } from "./models.ts";
 import type { StudyFlags } from "./options.ts";
 import { note } from "../ui/output.ts";
 
-export type ServedFlags = Pick<StudyFlags, "tokenizer" | "endpointJobs" | "endpointEcho" | "apiKeyEnv">;
+export type ServedFlags = Pick<StudyFlags, "endpoint" | "tokenizer" | "endpointJobs" | "endpointEcho" | "apiKeyEnv">;
 
 /**
  * @param url   As `endpointAddress()` gives it.
@@ -20,14 +21,21 @@ export type ServedFlags = Pick<StudyFlags, "tokenizer" | "endpointJobs" | "endpo
  * @throws {RunError} when the server does not answer, {UsageError} when it has no such model, or there is no tokenizer for it.
  */
 export async function openServed(url: string, name: string, flags: ServedFlags): Promise<OpenModel> {
-  const { tokenizer, endpointJobs, endpointEcho, apiKeyEnv } = flags;
+  const { endpoint, tokenizer, endpointJobs, endpointEcho, apiKeyEnv } = flags;
   const source = await openTokenizer(name, tokenizer);
-  const client = new EndpointClient(url, name, { key: keyFrom(apiKeyEnv) });
-  const served = await client.check();
+  const key = apiKeyEnv === undefined ? Deno.env.get("OPENAI_API_KEY") || undefined : keyIn(apiKeyEnv);
+  const client = new EndpointClient(url, name, { key });
+  const served = await client.check().catch((error) => {
+    if (!(error instanceof Deno.errors.NotCapable) || endpoint !== undefined) throw error;
+    throw new UsageError(
+      `Cannot connect to ${url}, which only the grid names: pass --endpoint ${url} too: a command may connect to what ` +
+        "its command line names",
+    );
+  });
   const text = loadText(source.text);
   const contextLength = served.contextLength ?? source.config.contextLength;
   const slots = new Slots(endpointJobs);
-  const endpoint = { client, text, contextLength, echo: endpointEcho, slots, onNote: noteOnce() };
+  const server = { client, text, contextLength, echo: endpointEcho, slots, onNote: noteOnce() };
   return {
     model: { name, id: await modelId(source), endpoint: url, text, config: null },
     device: url,
@@ -35,7 +43,7 @@ export async function openServed(url: string, name: string, flags: ServedFlags):
     load: () =>
       Promise.resolve({
         jobs: endpointJobs,
-        run: (unit, { signal }) => runEndpointUnit(endpoint, unit, { signal }),
+        run: (unit, { signal }) => runEndpointUnit(server, unit, { signal }),
         [Symbol.dispose]: () => {},
       }),
   };
@@ -52,15 +60,6 @@ async function openTokenizer(name: string, tokenizer: string | undefined): Promi
         "pass --tokenizer and a pulled model, a folder or a GGUF file",
     );
   }
-}
-
-/** @throws {UsageError} for a variable that was named and is not there. */
-function keyFrom(variable: string | undefined): string | undefined {
-  const key = Deno.env.get(variable ?? "OPENAI_API_KEY");
-  if (key !== undefined || variable === undefined) return key;
-  throw new UsageError(
-    `Cannot use --api-key-env ${variable}: expected an environment variable of that name, found none`,
-  );
 }
 
 /** One such remark is enough: it would be the same for every sample. */

@@ -54,7 +54,12 @@ export function errorBody({ status, message, param, code }: ApiError): ErrorBody
   return { error: { message, type, param, code } };
 }
 
+/** What HTTP wants beside a status. */
+const HEADERS: Readonly<Record<number, HeadersInit>> = {
+  401: { "www-authenticate": "Bearer" },
+  429: { "retry-after": "1" },
+};
+
 export function errorResponse(error: ApiError): Response {
-  const headers: HeadersInit = error.status === 429 ? { "retry-after": "1" } : {};
-  return Response.json(errorBody(error), { status: error.status, headers });
+  return Response.json(errorBody(error), { status: error.status, headers: HEADERS[error.status] ?? {} });
 }

@@ -2,6 +2,7 @@
 import { RunError } from "../error.ts";
 import { ApiError, errorResponse, toApiError } from "./api_error.ts";
 import { type Body, readBody } from "./body.ts";
+import { KeyCheck } from "./key_check.ts";
 import { type CacheChoice, complete, type Completed, type Piece } from "./complete.ts";
 import { eventStream } from "./event_stream.ts";
 import { Queue } from "./queue.ts";
@@ -14,6 +15,8 @@ export interface ServerOptions {
   readonly hostname: string;
   /** 0 = any that is free. */
   readonly port: number;
+  /** What requests must carry; null: nothing. `/health` answers without it, for what watches over servers. */
+  readonly key: string | null;
   /** Stops the server; what runs is cut off. */
   readonly signal: AbortSignal;
   /** Most requests that wait while one runs. @default 64 */
@@ -50,10 +53,12 @@ export function startServer(options: ServerOptions): Server {
 
 class Service {
   readonly #queue: Queue;
+  readonly #key: KeyCheck | null;
   readonly #startedAt = Math.floor(Date.now() / 1000);
 
   constructor(readonly options: ServerOptions) {
     this.#queue = new Queue(options.waiting ?? 64);
+    this.#key = options.key === null ? null : new KeyCheck(options.key);
   }
 
   async answer(request: Request): Promise<Response> {
@@ -69,6 +74,7 @@ class Service {
   #route(request: Request): Response | Promise<Response> {
     const { pathname } = new URL(request.url);
     const { site } = this.options;
+    if (pathname !== "/health") this.#key?.check(request);
     switch (`${request.method} ${pathname}`) {
       case "GET /health":
         return Response.json({ status: "ok", model: site.id, requests: this.#queue.length });

@@ -159,3 +159,21 @@ Deno.test("a grid file keeps server and label", async () => {
   assert.equal(await run(["sweep", "--grid", file, "--print-grid"]), printed);
   Deno.removeSync(file);
 });
+
+Deno.test("a server that only a grid file names is asked for on the command line too", async () => {
+  using needle = needleFolder();
+  await using server = await serveModel({ model: needle.model });
+  const grid = `${needle.folder}/grid.yaml`;
+  const served = ["--tokenizer", needle.model, "--out", `${needle.folder}/run`];
+  const flags = ["-m", "test-model", "--task", "niah", "--length", "500", "--samples", "1"];
+  await Deno.writeTextFile(grid, await run(["sweep", ...flags, "--endpoint", server.url, "--print-grid"]));
+  const refused = await rocketkv(["sweep", "--grid", grid, ...served]);
+  assert.deepEqual(refused, {
+    code: 2,
+    stdout: "",
+    stderr:
+      `Cannot connect to ${server.url}, which only the grid names: pass --endpoint ${server.url} too: a command may ` +
+      "connect to what its command line names\n",
+  });
+  await run(["sweep", "--grid", grid, ...served, "--endpoint", server.url]);
+});

@@ -170,6 +170,67 @@ Deno.test("a client that goes away cancels its generation, streamed or not", asy
   assert.deepEqual([after.usage.completion_tokens, server.answers], [3, [3]]);
 });
 
+Deno.test("a server with a key answers nobody else, and says that it lives", async () => {
+  using model = tinyGgufFile();
+  await using server = await serveModel({ model: model.path, key: "secret" });
+  const asked = (headers: HeadersInit, path = "/models") => fetch(server.url + path, { headers });
+  for (
+    const headers of [{}, { authorization: "secret" }, { authorization: "Bearer secre" }, { authorization: "Bearer" }]
+  ) {
+    const refused = await asked(headers as HeadersInit);
+    assert.deepEqual([refused.status, refused.headers.get("www-authenticate")], [401, "Bearer"]);
+    const { error } = await json(refused);
+    assert.deepEqual([error.code, error.type], ["invalid_api_key", "invalid_request_error"]);
+    assert.match(
+      error.message,
+      /^Cannot answer: (expected a key in the header Authorization, found none|it has another key)$/,
+    );
+  }
+  const denied = await server.post("/completions", { prompt: "abc", max_tokens: 3 });
+  assert.deepEqual([denied.status, server.answers], [401, []]);
+  await denied.body!.cancel();
+  for (const scheme of ["Bearer", "bearer"]) {
+    const { data: [{ id }] } = await json(await asked({ authorization: `${scheme} secret` }));
+    assert.equal(id, "test-model");
+  }
+  assert.equal((await json(await fetch(server.url.replace("/v1", "/health")))).status, "ok");
+});
+
+Deno.test("the command takes its key from the environment, and serves no network without one", async () => {
+  using model = tinyGgufFile();
+  const network = await rocketkv(["serve", "-m", model.path, "--host", "0.0.0.0", "--port", "0"]);
+  assert.deepEqual(network, {
+    code: 2,
+    stdout: "",
+    stderr:
+      "Cannot serve on 0.0.0.0 without a key: anyone who reaches it could use the model: pass --api-key-env and the " +
+      "environment variable that holds one, or --allow-anyone\n",
+  });
+  const keyed = ["serve", "-m", model.path, "--host", "0.0.0.0", "--port", "0", "--api-key-env", "SERVER_KEY"];
+  const without = await rocketkv(keyed, { env: { SERVER_KEY: "" } });
+  assert.deepEqual([without.code, without.stderr], [
+    2,
+    "Cannot use --api-key-env SERVER_KEY: expected an environment variable of that name, found none\n",
+  ]);
+  const child = spawn(keyed, { SERVER_KEY: "secret" });
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let said = "";
+  while (!said.endsWith("\n")) said += (await reader.read()).value;
+  const url = `http://127.0.0.1:${said.match(/:(\d+)\/v1: /)![1]}/v1`;
+  const study = ["niah", "--raw", "--endpoint", url, "-m", "tiny.gguf", "--tokenizer", model.path, "--length", "400"];
+  const run = [...study, "--depth", "50", "--samples", "1", "--out", `${model.folder}/run`];
+  const stranger = await rocketkv(run);
+  assert.equal(stranger.code, 1);
+  assert.match(stranger.stderr, /401.*expected a key in the header Authorization, found none/);
+  const known = await rocketkv([...run, "--api-key-env", "MY_KEY"], { env: { MY_KEY: "secret" } });
+  assert.equal(known.code, 0, known.stderr);
+  child.kill("SIGINT");
+  assert.deepEqual((await child.status).code, 0);
+  await reader.cancel();
+  await child.stdout.cancel();
+  await child.stdin.close();
+});
+
 Deno.test("the command serves until it is told to stop, and names a port that is in use", async () => {
   using model = tinyGgufFile();
   const child = spawn(["serve", "-m", model.path, "--port", "0", "--method", "snapkv", "--budget", "32"]);

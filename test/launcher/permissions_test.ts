@@ -80,6 +80,14 @@ for (const [args, net] of HOSTS) {
   });
 }
 
+Deno.test("serve and studies on servers may read the variable that holds the key", () => {
+  for (const command of ["serve", "niah"]) {
+    const env = (...args: string[]) => granted([command, ...args]).env as string;
+    assert.equal(env("--api-key-env", "MY_KEY"), `${env()},MY_KEY`);
+    assert.equal(env("--api-key-env", "A,PATH"), env());
+  }
+});
+
 /** Endpoints, and what niah may connect to then. */
 const ENDPOINTS: readonly (readonly [args: readonly string[], net: string | undefined])[] = [
   [[], undefined],

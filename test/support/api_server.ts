@@ -21,10 +21,12 @@ export interface ApiServerOptions {
   readonly method?: string;
   readonly budget?: number;
   readonly waiting?: number;
+  /** @default none */
+  readonly key?: string;
 }
 
 export async function serveModel(options: ApiServerOptions): Promise<ApiServer> {
-  const { model, method = "full", budget = 256, waiting } = options;
+  const { model, method = "full", budget = 256, waiting, key = null } = options;
   const engine = await Engine.open({ model, device: "cpu", threads: 2 });
   const stop = new AbortController();
   const answers: number[] = [];
@@ -34,6 +36,7 @@ export async function serveModel(options: ApiServerOptions): Promise<ApiServer> 
     cache: { recipe, session: {} },
     hostname: "127.0.0.1",
     port: 0,
+    key,
     signal: stop.signal,
     onAnswer: (_path, { newTokens }) => answers.push(newTokens),
     ...(waiting !== undefined && { waiting }),
