@@ -44,7 +44,7 @@ function nothingShared({ fields, arms, unmatched }: Comparison): RunError {
 /** Shares become points, as everywhere outside. */
 function record({ fields, arms, overall, unmatched }: Comparison) {
   const inPoints = (delta: Delta | null) =>
-    delta && { ...delta, value: delta.value * 100, interval: delta.interval.map((bound) => bound * 100) };
+    delta && { ...delta, value: delta.value * 100, interval: delta.interval?.map((bound) => bound * 100) ?? null };
   return {
     fields,
     arms: arms.map(({ a, b, pairs, delta }) => ({ a, b, cells: pairs.length, delta: inPoints(delta) })),

@@ -4,7 +4,7 @@ import { RunError, UsageError } from "../../lib/error.ts";
 import { resolveModel } from "../../lib/model/hub.ts";
 import { openModel } from "../../lib/model/open_model.ts";
 import { formatLength, parseLength } from "../../lib/sweep/grid/length.ts";
-import { buildData } from "../../lib/tasks/build_data.ts";
+import { buildableTasks, buildData } from "../../lib/tasks/build_data.ts";
 import { damagedData, dataFolder, importables, importData, readImported } from "../../lib/tasks/data_store.ts";
 import { loadText } from "../../lib/text/load_text.ts";
 import { interruptSignal } from "../interrupt.ts";
@@ -79,7 +79,7 @@ async function runImport(names: readonly string[], { json }: { json: boolean }):
   });
   const folder = dataFolder(benchmark);
   if (json) writeJson({ benchmark, folder, files });
-  else note(`${plural(files.length, "task")} of ${benchmark} are ready: ${folder}`);
+  else note(`${plural(files.length, "task")} of ${benchmark} ${files.length === 1 ? "is" : "are"} ready: ${folder}`);
 }
 
 async function runVerify(names: readonly string[], { json }: { json: boolean }): Promise<void> {
@@ -139,11 +139,11 @@ async function runBuild(names: readonly string[], flags: BuildFlags): Promise<vo
       `Cannot build: expected one task, such as niah or ruler/vt, found ${plural(names.length, "name")}`,
     );
   }
-  const spec = { name, options: taskOptions("--option", flags.option) };
+  const tasks = await buildableTasks({ name, options: taskOptions("--option", flags.option) });
   const source = await openModel(await resolveModel(flags.model));
   using progress = new Progress("build");
   const files = await buildData({
-    spec,
+    tasks,
     text: loadText(source.text),
     lengths: flags.length.map(parseLength),
     seed: flags.seed,

@@ -1,8 +1,10 @@
 /** `rocketkv ruler`: RULER's thirteen tasks, generated here or from files of its own programs. */
 import { type Command, Option } from "@commander-js/extra-typings";
 import type { GridTask } from "../../lib/sweep/grid/grid.ts";
+import { officialLengths } from "../../lib/tasks/ruler/official_files.ts";
 import { RULER_TASKS } from "../../lib/tasks/ruler/recipes.ts";
 import type { Json } from "../../lib/tasks/sample.ts";
+import type { Length } from "../../lib/tasks/task.ts";
 import { lengthOption } from "../study/length_option.ts";
 import * as option from "../options.ts";
 import { runStudy } from "../study/study.ts";
@@ -22,8 +24,14 @@ export function declare(command: Command): void {
     );
     const names = flags.task.includes("all") ? RULER_TASKS : flags.task;
     const tasks = names.map((name): GridTask => ({ name: `ruler/${name}`, options }));
-    await runStudy(flags, tasks, flags.length ?? null);
+    await runStudy(flags, tasks, flags.length ?? await lengthsOf(flags.data));
   });
+}
+
+/** Lengths that the files are of; null where they do not say, and for samples that are made here. */
+async function lengthsOf(data: string | undefined): Promise<Length[] | null> {
+  const lengths = data === undefined ? [] : await officialLengths(data);
+  return lengths.length === 0 ? null : lengths.map((count) => ({ unit: "tokens", count }));
 }
 
 function rulerOptions(command: Command) {

@@ -1,17 +1,18 @@
 /** What a study found, for the terminal: scores by task and arm. */
-import { cellRows, points } from "../../lib/report/tables/cell_rows.ts";
+import { cellRows } from "../../lib/report/tables/cell_rows.ts";
 import { taskKey, taskLabels } from "../../lib/report/identity.ts";
 import { deltaToFull, scoreOf } from "../../lib/report/score.ts";
 import { spendOf } from "../../lib/report/spend.ts";
 import { isComplete, type StudyCell, studyOf } from "../../lib/report/study.ts";
+import { inPoints, signed } from "../../lib/report/verdicts.ts";
 import { mean } from "../../lib/statistics.ts";
 import type { CellConfig } from "../../lib/sweep/grid/cell.ts";
 import type { Run } from "../../lib/sweep/folder/manifest.ts";
-import { formatBytes, formatCount, threeDigits } from "../ui/format.ts";
+import { formatBytes, formatCount } from "../ui/format.ts";
 import { textTable } from "../ui/table.ts";
 
-/** More rows than this are nothing to read: lengths and seeds are then averaged. */
-const MOST_ROWS = 60;
+/** More rows than this are nothing to read: these are then averaged over. */
+const MOST_ROWS = 60, AVERAGED = ["length", "seed"];
 
 /** What rows may differ in besides task and arm. */
 const AXES: Readonly<Record<string, (config: CellConfig) => string>> = {
@@ -25,11 +26,12 @@ const AXES: Readonly<Record<string, (config: CellConfig) => string>> = {
 /** One row per cell that has answers, or per task and arm where those are too many. Axes with one value are left out. */
 export function studyTable(run: Run): string {
   const cells = studyOf([run]).cells.filter(({ observations }) => observations.size > 0);
+  if (cells.length === 0) return "No sample has an answer.";
   const labels = taskLabels(cells.map(({ config }) => config));
   const averaged = cells.length > MOST_ROWS;
-  const axes = Object.entries(AXES).filter(([name, of]) =>
-    !(averaged && ["length", "seed"].includes(name)) && new Set(cells.map(({ config }) => of(config))).size > 1
-  );
+  const differing = Object.entries(AXES).filter(([, of]) => new Set(cells.map(({ config }) => of(config))).size > 1);
+  const axes = differing.filter(([name]) => !averaged || !AVERAGED.includes(name));
+  const over = differing.filter((axis) => !axes.includes(axis)).map(([name]) => `${name}s`).join(" and ");
   const keyOf = ({ id, config, arm }: StudyCell) =>
     averaged ? JSON.stringify([taskKey(config), arm.key, ...axes.map(([, of]) => of(config))]) : id;
   const table = textTable(
@@ -52,7 +54,7 @@ export function studyTable(run: Run): string {
       ...numbersOf(own),
     ]),
   );
-  return averaged ? `${table}\n\nMeans over lengths and seeds; --json prints every cell.` : table;
+  return over === "" ? table : `${table}\n\nMeans over ${over}; --json prints every cell.`;
 }
 
 /** Of one cell, or of several that weigh alike. */
@@ -61,15 +63,14 @@ function numbersOf(cells: readonly StudyCell[]): string[] {
   const spends = cells.map(spendOf).filter((spend) => spend !== null);
   const spent = (of: (spend: typeof spends[number]) => number, format: (value: number) => string) =>
     spends.length === 0 ? "-" : format(mean(spends.map(of)));
-  const show = (share: number | undefined) => share === undefined ? "-" : threeDigits(points(share)!);
   return [
     formatCount(score?.n ?? 0) + (cells.every(isComplete) ? "" : " so far"),
-    show(score?.value),
-    score === null ? "-" : score.interval.map(show).join(" to "),
-    delta === null ? "-" : `${delta.value > 0 ? "+" : ""}${show(delta.value)}`,
+    score === null ? "-" : inPoints(score.value),
+    score?.interval ? score.interval.map(inPoints).join(" to ") : "-",
+    delta === null ? "-" : signed(delta.value),
     spent(({ measuredBudget }) => measuredBudget, formatCount),
     spent(({ readBytesPerStep }) => readBytesPerStep, formatBytes),
-    spent(({ storedBytes }) => storedBytes, formatBytes),
+    spent(({ storedBytes, auxBytes }) => storedBytes + auxBytes, formatBytes),
   ];
 }
 

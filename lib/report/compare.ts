@@ -104,5 +104,5 @@ function remainder(config: CellConfig, fields: ReadonlySet<string>): string {
 
 /** Arms of B that are worse for certain, by more than so many points: the whole interval says so. */
 export function regressions({ arms }: Comparison, points: number): ArmComparison[] {
-  return arms.filter(({ delta }) => delta !== null && delta.interval[1] < -points / 100);
+  return arms.filter(({ delta }) => delta?.interval != null && delta.interval[1] < -points / 100);
 }

@@ -79,7 +79,9 @@ function settingDuel(cell: StudyCell, rivals: readonly BoardArm[]): SettingDuel 
   const highs = new Map(high.map(({ id, value }) => [id, value]));
   const differences = low.flatMap((one) => {
     const other = highs.get(one.id);
-    return other === undefined ? [] : [{ ...one, value: between(one.value, other, place.share) }];
+    return other === undefined
+      ? []
+      : [{ ...one, value: between(one.value, other, place.share), binary: one.binary && place.low === place.high }];
   });
   return differences.length === 0 ? null : { setting: cell.setting, read, place, differences };
 }

@@ -1,8 +1,9 @@
 /** Scores of cells and arms with their intervals, and differences of arms on the same samples. Shares from 0 to 1. */
 import { averageResamples, type Cluster, percentileInterval, resampledMeans } from "../statistics/bootstrap.ts";
-import { clusteredWilson, type Interval } from "../statistics/intervals.ts";
+import { clusteredWilson, type Interval, unanimous } from "../statistics/intervals.ts";
 import { mcNemar, signFlip } from "../statistics/paired.ts";
 import { mean } from "../statistics.ts";
+import { isRightOrWrong } from "../tasks/metrics/registry.ts";
 import { remember } from "./remember.ts";
 import type { Observation, StudyCell } from "./study.ts";
 
@@ -12,14 +13,21 @@ export interface Score {
   readonly groups: number;
   /** Mean over answers of one cell; plain mean over the cells of several. */
   readonly value: number;
-  readonly interval: Interval;
+  /** Null where it is not known: of what is not only right or wrong, with too few contexts or all of them alike. */
+  readonly interval: Interval | null;
 }
+
+/** With fewer contexts, draws of them say nothing, and no test by contexts can find a difference: 2 of 2^5 signs are 0.06. */
+export const ENOUGH_CONTEXTS = 6;
 
 /** One arm less another, on the samples that both have. */
 export interface Delta {
+  /** Answers that were compared, and contexts that they share. */
   readonly n: number;
+  readonly groups: number;
   readonly value: number;
-  readonly interval: Interval;
+  /** Null where it is not known: with fewer than `ENOUGH_CONTEXTS`, or where all of them differ by the same and are not only right or wrong. */
+  readonly interval: Interval | null;
   /** Probability of a difference this large between arms that are as good. */
   readonly p: number;
   readonly test: "McNemar" | "sign flip";
@@ -33,6 +41,8 @@ export interface Difference {
   readonly id: string;
   readonly group: string;
   readonly value: number;
+  /** Whether both can only be right or wrong. */
+  readonly binary: boolean;
 }
 
 /**
@@ -48,9 +58,11 @@ export function scoreOf(all: readonly StudyCell[]): Score | null {
     n: strata.flat(2).length,
     groups: strata.flat().length,
     value: mean(values),
-    interval: strata.length === 1 && isBinary(strata[0]!)
-      ? clusteredWilson(strata[0]!)
-      : resampledInterval(strata, cells),
+    interval: intervalOf(
+      strata,
+      cells.every(isBinary),
+      (i) => remember(resampledScores, cells[i]!, () => resampledMeans(strata[i]!, cells[i]!.setting)),
+    ),
   };
 }
 
@@ -65,14 +77,16 @@ export function deltaOf(all: readonly (readonly Difference[])[], names: readonly
   const independent = strata.every((own) =>
     own.length === strata[0]!.length && own.every(({ length }) => length === 1)
   );
-  const test = independent && values.every((value) => Number.isInteger(value)) ? "McNemar" : "sign flip";
+  const binary = differences.flat().every((one) => one.binary);
+  const test = independent && binary ? "McNemar" : "sign flip";
   return {
     n: values.length,
+    groups: strata.flat().length,
     value: mean(strata.map((own) => mean(own.flat()))),
-    interval: percentileInterval(
-      averageResamples(
-        strata.map((own, i) => remember(resampledDifferences, differences[i]!, () => resampledMeans(own, labels[i]!))),
-      ),
+    interval: deltaInterval(
+      strata,
+      binary,
+      (i) => remember(resampledDifferences, differences[i]!, () => resampledMeans(strata[i]!, labels[i]!)),
     ),
     p: test === "McNemar" ? mcNemar(wins, losses) : signFlip(strata, labels.join()),
     test,
@@ -87,7 +101,8 @@ export function differences(a: StudyCell, b: StudyCell): Difference[] {
   return [...a.observations.values()].flatMap((one) => {
     const other = b.observations.get(one.id);
     if (other === undefined || !sameSample(one, other, a.config.modelId === b.config.modelId)) return [];
-    return [{ id: one.id, group: one.prediction.group, value: one.score - other.score }];
+    const binary = isRightOrWrong(one.prediction.scoring) && isRightOrWrong(other.prediction.scoring);
+    return [{ id: one.id, group: one.prediction.group, value: one.score - other.score, binary }];
   });
 }
 
@@ -124,15 +139,50 @@ function clusters(values: readonly (readonly [group: string, value: number])[]):
   return [...Map.groupBy(values, ([group]) => group).values()].map((own) => own.map(([, value]) => value));
 }
 
-function isBinary(strata: readonly Cluster[]): boolean {
-  return strata.every((own) => own.every((value) => value === 0 || value === 1));
+function isBinary({ observations }: StudyCell): boolean {
+  return observations.values().every(({ prediction }) => isRightOrWrong(prediction.scoring));
 }
 
-function resampledInterval(strata: readonly (readonly Cluster[])[], cells: readonly StudyCell[]): Interval {
-  const interval = percentileInterval(averageResamples(
-    cells.map((cell, i) => remember(resampledScores, cell, () => resampledMeans(strata[i]!, cell.setting))),
-  ));
-  // Where all contexts agree, drawing them again shows nothing else: Wilson's interval knows how many answers they are.
-  const all = strata.flat();
-  return interval[0] === interval[1] && isBinary(all) ? clusteredWilson(all) : interval;
+/**
+ * Of a plain mean over strata. Where draws of contexts say nothing, Wilson's interval knows how many answers they are.
+ *
+ * @param strata    [cells][contexts][scores]
+ * @param binary    Whether all scores are of metrics that are 0 or 1.
+ * @param resample  Resampled means of one of the strata.
+ */
+export function intervalOf(
+  strata: readonly (readonly Cluster[])[],
+  binary: boolean,
+  resample: (stratum: number) => Float64Array,
+): Interval | null {
+  if (binary && strata.length === 1) return clusteredWilson(strata[0]!);
+  const drawn = resampledInterval(strata, resample);
+  if (drawn !== null) return drawn;
+  const sizes = new Set(strata.map((own) => own.flat().length));
+  return binary && sizes.size === 1 ? clusteredWilson(strata.flat()) : null;
 }
+
+function deltaInterval(
+  strata: readonly (readonly Cluster[])[],
+  binary: boolean,
+  resample: (stratum: number) => Float64Array,
+): Interval | null {
+  const drawn = resampledInterval(strata, resample);
+  if (drawn !== null) return drawn;
+  const means = strata.flat().map(mean), [first] = means;
+  const alike = means.every((value) => Math.abs(value - first!) < TINY);
+  return binary && alike && means.length >= ENOUGH_CONTEXTS ? unanimous(first!, means.length) : null;
+}
+
+/** Null with too few contexts, and where all draws are the same. */
+function resampledInterval(
+  strata: readonly (readonly Cluster[])[],
+  resample: (stratum: number) => Float64Array,
+): Interval | null {
+  if (strata.flat().length < ENOUGH_CONTEXTS) return null;
+  const interval = percentileInterval(averageResamples(strata.map((_, i) => resample(i))));
+  return interval[1] - interval[0] < TINY ? null : interval;
+}
+
+/** Means that are equal but for rounding are the same. */
+const TINY = 1e-12;

@@ -1,9 +1,12 @@
 /** What a board says, in plain words: the first lines of a report. */
-import { formatCount, threeDigits } from "../format.ts";
+import { formatCount, plural, threeDigits } from "../format.ts";
+import { mean } from "../statistics.ts";
+import type { Interval } from "../statistics/intervals.ts";
 import type { Board, BoardArm } from "./boards.ts";
 import { type Duel, duelsOf } from "./duels.ts";
 import { protagonists } from "./tables/pair_rows.ts";
-import { type Delta, deltaToFull, scoreOf } from "./score.ts";
+import { type Delta, deltaToFull, ENOUGH_CONTEXTS, scoreOf } from "./score.ts";
+import { meanScore } from "./tables/cell_rows.ts";
 
 /** How a line is to be taken: nothing lost, something lost, or not to be told. */
 export type Tone = "good" | "bad" | "open";
@@ -50,11 +53,12 @@ function chosen(board: Board): BoardArm | null {
   return best[0]?.arm ?? null;
 }
 
-function headlineOf({ full }: Board, { arm, cells, ratio }: BoardArm): VerdictLine | null {
+function headlineOf({ full, benchmark }: Board, { arm, cells, ratio }: BoardArm): VerdictLine | null {
   const score = scoreOf(cells), fullScore = full === null ? null : scoreOf(full.cells);
   if (score === null) return null;
   const name = arm.budget === null ? arm.series : `${arm.series} at ${budgetWords(arm.budget)}`;
   const saving = ratio === null ? "" : ` at ${threeDigits(ratio)}× fewer bytes read`;
+  if (benchmark === "fidelity") return fidelityLine(name, saving, score.value, cells);
   if (fullScore === null) {
     return { tone: "open", text: `${name} scores ${inPoints(score.value)}${saving}; the full cache was not run.` };
   }
@@ -76,16 +80,27 @@ function headlineOf({ full }: Board, { arm, cells, ratio }: BoardArm): VerdictLi
   };
 }
 
+/** Agreement with the full cache is no sample of anything: it is there, or it is lost. */
+function fidelityLine(name: string, saving: string, agreement: number, cells: BoardArm["cells"]): VerdictLine {
+  const kl = cells.flatMap((cell) => meanScore(cell, "kl") ?? []);
+  const far = kl.length === 0 ? "" : ` (mean KL ${threeDigits(mean(kl))} nats)`;
+  return {
+    tone: agreement >= WORTH_KEEPING ? "good" : "bad",
+    text: `${name} prefers the full cache's token in ${inPoints(agreement)} % of steps${saving}${far}.`,
+  };
+}
+
 function sureness(delta: Delta): string {
   if (delta.p < SURE) return `, ${formatP(delta.p)}`;
-  if (delta.wins + delta.losses === 0) return "; no sample differs";
+  if (delta.wins + delta.losses === 0) return `; none of ${plural(delta.n, "answer")} differs`;
+  if (delta.groups < ENOUGH_CONTEXTS) return `; too few contexts to tell it from chance: ${delta.groups}`;
   if (isWide(delta)) return `; too few samples to tell it from chance, ${formatP(delta.p)}`;
   return `; the difference is within chance, ${formatP(delta.p)}`;
 }
 
 /** Whether as much may have been lost as would be worth knowing. */
-function isWide({ interval: [low] }: Delta): boolean {
-  return low < -WORTH_KNOWING;
+function isWide({ interval }: Delta): boolean {
+  return interval === null || interval[0] < -WORTH_KNOWING;
 }
 
 function duelLine({ ours, series, read, theirRead, nearest, delta, cells }: Duel): VerdictLine {
@@ -98,6 +113,10 @@ function duelLine({ ours, series, read, theirRead, nearest, delta, cells }: Duel
     : `reading ${factor}× the bytes`;
   if (delta.p >= SURE) {
     const points = `${signed(-delta.value)} points`;
+    if (delta.groups < ENOUGH_CONTEXTS && delta.value !== 0) {
+      const few = `${plural(delta.groups, "context")} ${delta.groups === 1 ? "is" : "are"} too few`;
+      return { tone: "open", text: `${series} ${bytes}${where}: ${points}; ${few} to tell them from chance.` };
+    }
     return {
       tone: "open",
       text: `${series} ${bytes}${where}: no difference can be told (${points}, ${formatP(delta.p)}).`,
@@ -137,5 +156,10 @@ export function signed(share: number): string {
 
 /** `+1.2 [−0.3, +2.7]` */
 export function signedInterval({ value, interval }: Delta): string {
-  return `${signed(value)} [${signed(interval[0])}, ${signed(interval[1])}]`;
+  return `${signed(value)} ${intervalText(interval, signed)}`;
+}
+
+/** `[−0.3, +2.7]`, or `[?]` where it is not known. */
+export function intervalText(interval: Interval | null, show: (share: number) => string): string {
+  return interval === null ? "[?]" : `[${interval.map(show).join(", ")}]`;
 }

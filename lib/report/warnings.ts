@@ -2,7 +2,7 @@
 import { formatCount, plural } from "../format.ts";
 import { placeOf } from "./aggregates.ts";
 import { isOutOfMemory } from "./tables/cell_rows.ts";
-import { differences } from "./score.ts";
+import { differences, ENOUGH_CONTEXTS } from "./score.ts";
 import { isComplete, type Study, type StudyCell } from "./study.ts";
 
 /** Fewer answers than this say little about a few points. */
@@ -15,6 +15,7 @@ export function warningsOf({ cells, manifests }: Study): string[] {
     ...failed(cells),
     ...withoutFull(cells),
     ...small(cells),
+    ...fewContexts(cells),
     ...mixed(cells),
     ...cut(cells),
     ...unpaired(cells),
@@ -66,6 +67,22 @@ function small(cells: readonly StudyCell[]): string[] {
     `(${least === most ? least : `${least} to ${most}`}): one answer is ${(100 / least).toFixed(1)} points` +
     `${least === most ? "" : " in the smallest"}. Read intervals, not scores.`,
   ];
+}
+
+function fewContexts(cells: readonly StudyCell[]): string[] {
+  const counts = cells.map(contextsOf), own = counts.filter((count) => count > 0 && count < ENOUGH_CONTEXTS);
+  if (own.length === 0) return [];
+  const least = Math.min(...own), most = Math.max(...own);
+  return [
+    `${plural(own.length, "cell")} of ${formatCount(cells.length)} rest on fewer than ${ENOUGH_CONTEXTS} contexts ` +
+    `(${least === most ? least : `${least} to ${most}`}): their differences have no interval, and no test finds them ` +
+    `below p = 0.05. Means over several cells may have enough.`,
+  ];
+}
+
+/** Answers on one context are no independent ones. */
+function contextsOf({ observations }: StudyCell): number {
+  return new Set([...observations.values()].map(({ prediction }) => prediction.group)).size;
 }
 
 function mixed(cells: readonly StudyCell[]): string[] {

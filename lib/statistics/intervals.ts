@@ -33,6 +33,15 @@ export function clusteredWilson(clusters: readonly (readonly number[])[]): [numb
   return wilson(share * independent, independent);
 }
 
+/**
+ * Interval of a mean difference of shares where all of `n` contexts differ by the same: as wide as the share of contexts that could
+ * still be otherwise makes it, whatever they are then, from -1 to 1.
+ */
+export function unanimous(value: number, n: number): [number, number] {
+  const [, others] = wilson(0, n);
+  return [value - others * (value + 1), value + others * (1 - value)];
+}
+
 /** How many times larger the variance of the mean is than that of as many independent values. */
 function designEffect(clusters: readonly (readonly number[])[], share: number, n: number): number {
   const k = clusters.length;

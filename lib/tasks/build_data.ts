@@ -6,11 +6,10 @@ import type { ModelText } from "../text/types.ts";
 import { promptTokens } from "./prompt/assemble.ts";
 import { expandTasks, openTask } from "./catalog.ts";
 import { lineOf } from "./file/record.ts";
-import type { Length, TaskSpec } from "./task.ts";
+import type { Length, Task, TaskSpec } from "./task.ts";
 
 export interface BuildRequest {
-  /** A task, or a benchmark for its usual ones. */
-  readonly spec: TaskSpec;
+  readonly tasks: readonly Task[];
   /** Of the tokenizer that lengths are counted with. */
   readonly text: ModelText;
   readonly lengths: readonly Length[];
@@ -31,18 +30,25 @@ export interface BuiltFile {
 }
 
 /**
+ * @param spec  A task, or a benchmark for its usual ones.
+ * @throws {UsageError} for tasks that come from files already, and for those without answers.
+ */
+export async function buildableTasks(spec: TaskSpec): Promise<Task[]> {
+  const tasks = await Promise.all((await expandTasks(spec)).map(openTask));
+  const other = tasks.find(({ usesLength, measures }) => !usesLength || measures === "fidelity");
+  if (other === undefined) return tasks;
+  throw new UsageError(
+    `Cannot build "${other.spec.name}": expected a task that is generated and has answers, such as niah or ruler/vt`,
+  );
+}
+
+/**
  * Write `<out>/<length>/<task>/validation.jsonl` for every task and length; `record.ts` of the task `file` has the fields.
  *
- * @throws {UsageError} for tasks that come from files already; {RunError} for a length that is too short, or a full disk.
+ * @throws {RunError} for a length that is too short, or a full disk.
  */
 export async function buildData(request: BuildRequest): Promise<BuiltFile[]> {
-  const { text, lengths, seed, count, out, signal, onSample = () => {} } = request;
-  const tasks = await Promise.all((await expandTasks(request.spec)).map(openTask));
-  for (const { spec, usesLength } of tasks) {
-    if (!usesLength) {
-      throw new UsageError(`Cannot build "${spec.name}": expected a task that is generated, such as niah or ruler/vt`);
-    }
-  }
+  const { tasks, text, lengths, seed, count, out, signal, onSample = () => {} } = request;
   const plan = await Promise.all(
     tasks.flatMap((task) =>
       lengths.map(async (length) => ({ task, length, groups: await task.groups({ text, length, seed, count }) }))

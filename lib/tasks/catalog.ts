@@ -28,8 +28,8 @@ export async function openTask(spec: TaskSpec): Promise<Task> {
   const [bench, task] = splitName(spec.name);
   const { tasks, open } = await benchmarks[bench]!();
   if (task === "" ? tasks.length > 0 : !tasks.includes(task)) {
-    const wanted = tasks.length > 0 ? tasks.map((one) => `${bench}/${one}`).join(", ") : bench;
-    throw new UsageError(`Cannot use task "${spec.name}": expected one of ${wanted}`);
+    const whole = (one: string) => `${bench}/${one}`, close = nearest(task, tasks);
+    refuseTask(spec.name, close === null ? null : whole(close), tasks.length > 0 ? tasks.map(whole) : [bench]);
   }
   return await open(spec);
 }
@@ -45,9 +45,13 @@ export async function expandTasks(spec: TaskSpec): Promise<TaskSpec[]> {
 function splitName(name: string): [string, string] {
   const [bench, ...rest] = name.split("/");
   if (!Object.hasOwn(benchmarks, bench!)) {
-    const close = nearest(bench!, Object.keys(benchmarks));
-    const hint = close ? `did you mean "${close}"?` : `expected one of ${Object.keys(benchmarks).join(", ")}`;
-    throw new UsageError(`Cannot use task "${name}": ${hint}`);
+    const names = Object.keys(benchmarks);
+    refuseTask(name, nearest(bench!, names), names);
   }
   return [bench!, rest.join("/")];
+}
+
+function refuseTask(name: string, close: string | null, names: readonly string[]): never {
+  const hint = close === null ? `expected one of ${names.join(", ")}` : `did you mean "${close}"?`;
+  throw new UsageError(`Cannot use task "${name}": ${hint}`);
 }

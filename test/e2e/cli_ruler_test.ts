@@ -44,9 +44,11 @@ Deno.test("files of RULER's own program run as they are", async () => {
   });
   Deno.writeTextFileSync(`${data}/validation.jsonl`, [1, 2, 3].map((i) => JSON.stringify(line(i)) + "\n").join(""));
   const args = ["ruler", "-m", tiny.path, "--data", `${tiny.folder}/data`, "--method", "full", "--device", "cpu"];
-  const { code, stderr } = await rocketkv([...args, "--task", "vt", "--length", "512", "-o", `${tiny.folder}/run`]);
+  const { code, stderr } = await rocketkv([...args, "--task", "vt", "-o", `${tiny.folder}/run`]);
   assert.equal(code, 0, stderr);
   const { cells: [cell] } = await readRun(`${tiny.folder}/run`);
+  assert.equal(cell!.config.length, "512", "the folders say which lengths there are");
+  assert.equal(cell!.config.task.options["data"], undefined, "another folder with the same files is the same cell");
   assert.deepEqual([cell!.config.dataMode, cell!.config.tokenise, cell!.config.scorer], [
     "official",
     "whole",

@@ -1,6 +1,6 @@
 /** Generated samples become files, and come back from them as they were. */
 import assert from "node:assert/strict";
-import { buildData } from "../../lib/tasks/build_data.ts";
+import { buildableTasks, buildData } from "../../lib/tasks/build_data.ts";
 import { openTask } from "../../lib/tasks/catalog.ts";
 import { allRows } from "../../lib/tasks/files/rows.ts";
 import type { Json } from "../../lib/tasks/sample.ts";
@@ -40,7 +40,15 @@ for (
     const { signal } = new AbortController();
     const progress: number[] = [];
     const [file, ...others] = await buildData({
-      ...{ spec: { name, options }, text: TEXT, lengths: [length], seed: 3, count: 2, out: folder.path, signal },
+      ...{
+        tasks: await buildableTasks({ name, options }),
+        text: TEXT,
+        lengths: [length],
+        seed: 3,
+        count: 2,
+        out: folder.path,
+        signal,
+      },
       onSample: (done) => progress.push(done),
     });
     assert.deepEqual(others, []);
@@ -93,6 +101,10 @@ Deno.test("a file of somebody else needs input and outputs, and its options say 
     [{ input: "a", outputs: ["b"], metric: "bleu" }],
     /line 1: "metric" must be one of match_all, .*: found "bleu"$/,
   );
+  await refused(
+    [{ input: "a", outputs: ["b"], metric: "fidelity" }],
+    /"metric" must be one of match_all, .*: found "fidelity"$/,
+  );
   await refused([{ input: "a", outputs: ["b"], depth: "deep" }], /line 1: "depth" must be a number: found "deep"$/);
   const twice = { input: "a", outputs: ["b"], key: "x" };
   await refused([twice, twice], /line 2: "key" must be another one in every record: found x twice$/);
@@ -102,17 +114,20 @@ Deno.test("a file of somebody else needs input and outputs, and its options say 
   );
   await assert.rejects(
     () => openTask({ name: "file", options: { data: `${folder.path}/none.jsonl` } }),
-    /none\.jsonl: No such file/,
+    /none\.jsonl: No such file or directory$/,
   );
 });
 
-Deno.test("tasks whose files decide are not built", async () => {
+Deno.test("tasks whose files decide are not built, nor those without answers", async () => {
   await using folder = await dataFolder();
   await folder.jsonl("own.jsonl", [{ input: "a", outputs: ["b"] }]);
-  const { signal } = new AbortController();
-  const spec = { name: "file", options: { data: `${folder.path}/own.jsonl` } };
-  await assert.rejects(
-    () => buildData({ spec, text: TEXT, lengths: [], seed: 0, count: 1, out: folder.path, signal }),
-    /^UsageError: Cannot build "file": expected a task that is generated, such as niah or ruler\/vt$/,
-  );
+  for (const [name, options] of [["file", { data: `${folder.path}/own.jsonl` }], ["fidelity", {}]] as const) {
+    await assert.rejects(
+      () => buildableTasks({ name, options }),
+      {
+        name: "UsageError",
+        message: `Cannot build "${name}": expected a task that is generated and has answers, such as niah or ruler/vt`,
+      },
+    );
+  }
 });

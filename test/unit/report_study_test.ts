@@ -10,6 +10,7 @@ import { isPartial, warningsOf } from "../../lib/report/warnings.ts";
 import { mean } from "../../lib/statistics.ts";
 import { wilson } from "../../lib/statistics/intervals.ts";
 import { mcNemar } from "../../lib/statistics/paired.ts";
+import type { Run } from "../../lib/sweep/folder/manifest.ts";
 import { RULER_TASKS } from "../../lib/tasks/ruler/recipes.ts";
 import { type ArmData, ARMS, runOf } from "../support/run_data.ts";
 
@@ -49,7 +50,7 @@ Deno.test("the interval of a paired difference covers the true one about as ofte
   const arms: ArmData[] = [ARMS[0]!, { method: "snapkv", budget: "256", ratio: 16, rate: until(0.8) }];
   const covered = Array.from({ length: 60 }, (_, seed) => {
     const study = studyOf([runOf({ tasks: ["ruler/vt"], samples: 200, arms, config: { seed } })]);
-    const [low, high] = deltaToFull([study.cells[1]!])!.interval;
+    const [low, high] = deltaToFull([study.cells[1]!])!.interval!;
     return low <= -0.15 && -0.15 <= high; // 0.95 less 0.8
   }).filter(Boolean).length;
   assert(covered >= 52, `${covered} of 60`);
@@ -75,6 +76,65 @@ Deno.test("turns of one sample, and depths on one haystack, count as one context
   assert.deepEqual([score.n, score.groups], [50, 10]);
   assert.equal(deltaToFull([cell])!.test, "sign flip");
   assert.equal(scoreOf([studyOf([runOf({ samples: 4, depths: [0, 50, 100] })]).cells[0]!])!.groups, 4);
+});
+
+/** All answers have this score, of a metric that is a share of two references. */
+function scored(run: Run, score: (arm: string, sample: number) => number): Run {
+  const cells = run.cells.map((cell) => ({
+    ...cell,
+    predictions: cell.predictions.map((line) => ({
+      ...line,
+      scoring: { ...line.scoring, references: ["one", "two"] },
+      scores: { score: score(cell.config.method, parseInt(line.sample, 10)) },
+    })),
+  }));
+  return { ...run, cells };
+}
+
+Deno.test("the metric decides on the interval, not the scores that happened to be there", () => {
+  const single = studyOf([runOf({ tasks: ["ruler/vt"], arms: [{ ...ARMS[0]!, rate: () => 0 }] })]).cells[0]!;
+  assert.deepEqual(scoreOf([single])!.interval, wilson(0, 50));
+  const shares = studyOf([scored(runOf({ tasks: ["ruler/vt"] }), (arm, i) => arm === "snapkv" ? i % 2 : 0)]).cells;
+  assert.equal(scoreOf([shares[0]!])!.interval, null); // nothing to draw from, and no right or wrong
+  const [low, high] = scoreOf([shares[3]!])!.interval!;
+  assert.notDeepEqual([low, high], wilson(25, 50));
+  assert(low < 0.5 && high > 0.5);
+  assert.equal(deltaToFull([shares[1]!])!.interval, null);
+  assert.equal(deltaToFull([shares[3]!])!.test, "sign flip");
+});
+
+Deno.test("a difference that all contexts have is as sure as they are many", () => {
+  const arms = [ARMS[0]!, { ...ARMS[3]!, rate: until(0) }].map((arm, i) => i === 0 ? { ...arm, rate: until(1) } : arm);
+  const lost = (samples: number) =>
+    deltaToFull(studyOf([runOf({ tasks: ["ruler/vt"], arms, samples })]).cells.slice(1))!;
+  const [low, high] = lost(50).interval!;
+  assert.deepEqual([low, lost(50).value], [-1, -1]);
+  close(high, -1 + 2 * wilson(0, 50)[1]);
+  assert.equal(lost(5).interval, null);
+  assert(lost(6).interval !== null && lost(6).p < 0.05 && lost(5).p > 0.05);
+});
+
+Deno.test("with too few contexts nothing is said of a difference, however many answers there are", () => {
+  const study = studyOf([runOf({ tasks: ["niah"], samples: 4, depths: [0, 20, 40, 60, 80, 100] })]);
+  const delta = deltaToFull(armOf(board(study), "streaming 256").cells)!;
+  assert.deepEqual([delta.n, delta.groups, delta.interval], [24, 4, null]);
+  assert(cellRows(study).every(({ deltaLow, deltaHigh }) => deltaLow === null && deltaHigh === null));
+  const { headline, rivals } = verdictOf(board(study))!;
+  assert.notEqual(headline.tone, "good");
+  assert(rivals.some(({ text }) => /: −\d+\.\d points; 4 contexts are too few to tell them from chance\.$/.test(text)));
+  assert(warningsOf(study).some((text) => text.startsWith("7 cells of 7 rest on fewer than 6 contexts (4)")));
+  assert(!warningsOf(studyOf([runOf()])).some((text) => text.includes("contexts")));
+});
+
+Deno.test("fidelity is judged by what is lost, not by chance", () => {
+  const run = scored(runOf({ tasks: ["fidelity"], samples: 8 }), (arm, i) => arm === "full" ? 1 : 0.9 + i / 100);
+  const own = board(studyOf([run])), { headline } = verdictOf(own)!;
+  assert.match(
+    headline.text,
+    /^rocketkv at 128 tokens prefers the full cache's token in 93\.5 % of steps at 26\.0× fewer/,
+  );
+  assert.equal(headline.tone, "bad");
+  assert.equal(scoreOf(own.full!.cells)!.interval, null);
 });
 
 Deno.test("answers that ran out of memory are missing, not wrong: the arm is PARTIAL, and judged by the rest", () => {
@@ -177,7 +237,7 @@ Deno.test("the verdict says when nothing can be told", () => {
     { method: "snapkv", budget: "256", ratio: 13, rate: until(0.94) },
   ];
   const close = verdictOf(board(studyOf([runOf({ arms: same })])))!;
-  assert.match(close.headline.text, /no sample differs\)\.$/);
+  assert.match(close.headline.text, /none of 100 answers differs\)\.$/);
   assert.match(close.rivals[0]!.text, /^snapkv at equal bytes: no difference can be told/);
   const few = same.map((arm, i) => i === 1 ? { ...arm, rate: until(0.8) } : arm);
   const wide = verdictOf(

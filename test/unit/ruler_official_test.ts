@@ -1,5 +1,6 @@
 /** Files of RULER's own programs in all their layouts become the same samples. */
 import assert from "node:assert/strict";
+import { buildableTasks, buildData } from "../../lib/tasks/build_data.ts";
 import { openTask } from "../../lib/tasks/catalog.ts";
 import { splitInput } from "../../lib/tasks/ruler/split_input.ts";
 import type { Json } from "../../lib/tasks/sample.ts";
@@ -142,4 +143,14 @@ Deno.test("bad files are refused with their line and field", () =>
     );
     write(path, [{ input: "Question: Find all variables Answer:", outputs: "x" }]);
     await assert.rejects(load(folder, "vt"), /line 1: "outputs" must be a list of texts: found "x"/);
+    const tasks = await buildableTasks({ name: "ruler/vt", options: {} });
+    const { signal } = new AbortController();
+    const [built] = await buildData({
+      ...{ tasks, text: BYTES, lengths: [{ unit: "tokens", count: 4096 }], seed: 0, count: 1, out: folder, signal },
+    });
+    await assert.rejects(load(folder, "vt"), {
+      name: "UsageError",
+      message: `Cannot use ${built!.path} as RULER's: it is of "rocketkv data build": run it with ` +
+        `rocketkv sweep --task file --task-option data=${built!.path}`,
+    });
   }));

@@ -216,7 +216,11 @@ Deno.test("what cannot be made is refused", async () => {
     sample("vt", { length: 150 }),
     /Cannot make a prompt of ruler\/vt in 150 tokens: expected at least \d+/,
   );
-  await assert.rejects(sample("vx"), /Cannot use task "ruler\/vx": expected one of ruler\/niah_single_1/);
+  await assert.rejects(sample("vx"), /^UsageError: Cannot use task "ruler\/vx": did you mean "ruler\/vt"\?$/);
+  await assert.rejects(
+    sample("nothing"),
+    /^UsageError: Cannot use task "ruler\/nothing": expected one of ruler\/niah_single_1, /,
+  );
   await assert.rejects(sample("vt", { options: { data: "x", haystack: "noise" } }), /its prompts are made already/);
   const { groups } = await openTask({ name: "ruler/vt", options: {} });
   const words = groups({ text: PIECES, length: { unit: "words", count: 100 }, seed: 0, count: 1 });

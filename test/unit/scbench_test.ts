@@ -80,6 +80,10 @@ Deno.test("modes, histories and the number of turns are options, and part of the
   const of = async (options: Record<string, Json>) => (await open(folder, "kv", options)).task;
   assert.equal((await of({ mode: "multi-request" })).history, "requests");
   assert.equal((await of({ history: "own" })).history, "own");
+  await assert.rejects(
+    () => of({ mode: "multi-request", history: "golden" }),
+    /"history" of task .* must be left out with "mode" multi-request: requests see no turns before them: found "golden"$/,
+  );
   const { samples, task } = await open(folder, "kv", { turns: 1 });
   assert.deepEqual(samples.map(({ turns }) => turns.length), [1, 1]);
   assert.deepEqual(task.spec.options, {

@@ -10,14 +10,13 @@ export function compressionChart(board: Board): Chart | null {
   const rows = board.arms.flatMap(({ arm, cells, ratio, complete }): Row[] => {
     const score = scoreOf(cells);
     if (score === null || ratio === null) return [];
-    const [low, high] = score.interval;
     return [{
       series: arm.series,
       arm: arm.label,
       ratio,
       score: points(score.value),
-      ciLow: points(low),
-      ciHigh: points(high),
+      ciLow: points(score.interval?.[0]),
+      ciHigh: points(score.interval?.[1]),
       partial: !complete,
     }];
   });
@@ -41,10 +40,11 @@ export function compressionChart(board: Board): Chart | null {
 export function fullLayers({ full }: Board): object[] {
   const score = full === null ? null : scoreOf(full.cells);
   if (score === null) return [];
-  const values = [{ score: points(score.value), low: points(score.interval[0]), high: points(score.interval[1]) }];
+  const values = [{ score: points(score.value) }], { interval } = score;
+  const band = interval === null ? [] : [{ low: points(interval[0]), high: points(interval[1]) }];
   return [
     {
-      data: { values },
+      data: { values: band },
       mark: { type: "rect", color: INK.soft, opacity: 0.12 },
       encoding: { y: { ...SCORE_AXIS, field: "low" }, y2: { field: "high" } },
     },
@@ -61,6 +61,9 @@ export function fullLayers({ full }: Board): object[] {
   ];
 }
 
+/** Rows whose interval is known. */
+export const KNOWN = { filter: "isValid(datum.ciLow)" } as const;
+
 /** Curves over budgets with bands, bars and points. @param x  Field with the place on the axis. */
 export function curveLayers(rows: readonly Row[], x: string, axis: object): object[] {
   const { color, shape, strokeDash } = seriesEncoding([...new Set(rows.map(({ series }) => String(series)))]);
@@ -70,8 +73,8 @@ export function curveLayers(rows: readonly Row[], x: string, axis: object): obje
     data: { values: rows },
     encoding: { x: place, color },
     layer: [
-      { mark: { type: "area", opacity: 0.13 }, encoding: range },
-      { mark: { type: "rule", strokeWidth: 1 }, encoding: range },
+      { transform: [KNOWN], mark: { type: "area", opacity: 0.13 }, encoding: range },
+      { transform: [KNOWN], mark: { type: "rule", strokeWidth: 1 }, encoding: range },
       { mark: "line", encoding: { y, strokeDash } },
       { transform: [{ filter: "!datum.partial" }], mark: "point", encoding: { y, shape } },
       {

@@ -16,8 +16,8 @@ export function deltaMap(board: Board): Chart | null {
         arm: arm.label,
         task: short(labels.get(task)!),
         delta: points(delta.value)!,
-        deltaLow: points(delta.interval[0]),
-        deltaHigh: points(delta.interval[1]),
+        deltaLow: points(delta.interval?.[0]),
+        deltaHigh: points(delta.interval?.[1]),
         p: delta.p,
         n: delta.n,
       }];

@@ -5,7 +5,7 @@ import { points } from "../tables/cell_rows.ts";
 import type { Row } from "../tables/csv.ts";
 import { lengthCount } from "../identity.ts";
 import { scoreOf } from "../score.ts";
-import { seriesOf } from "./compression.ts";
+import { KNOWN, seriesOf } from "./compression.ts";
 import { type Chart, lengthAxis, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
 
 /** Null with one length. */
@@ -19,15 +19,14 @@ export function lengthChart(board: Board): Chart | null {
     narrow(board, ({ config }) => config.length === length).arms.flatMap(({ arm, cells, complete }): Row[] => {
       const score = scoreOf(cells);
       if (score === null) return [];
-      const [ciLow, ciHigh] = score.interval.map(points);
       return (arm.isFull ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
         budget,
         series: arm.series,
         arm: arm.label,
         length: lengthCount(length),
         score: points(score.value),
-        ciLow: ciLow!,
-        ciHigh: ciHigh!,
+        ciLow: points(score.interval?.[0]),
+        ciHigh: points(score.interval?.[1]),
         partial: !complete,
       }));
     })
@@ -49,7 +48,7 @@ export function lengthChart(board: Board): Chart | null {
         height: 190,
         encoding: { x, color },
         layer: [
-          { mark: "rule", encoding: { y: { ...y, field: "ciLow" }, y2: { field: "ciHigh" } } },
+          { transform: [KNOWN], mark: "rule", encoding: { y: { ...y, field: "ciLow" }, y2: { field: "ciHigh" } } },
           { mark: "line", encoding: { y, strokeDash } },
           { mark: "point", encoding: { y, shape } },
         ],

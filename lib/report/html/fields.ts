@@ -4,7 +4,7 @@ import type { BoardArm } from "../boards.ts";
 import { isOutOfMemory } from "../tables/cell_rows.ts";
 import { type Delta, deltaToFull, type Score, scoreOf } from "../score.ts";
 import type { StudyCell } from "../study.ts";
-import { formatP, inPoints, signed } from "../verdicts.ts";
+import { formatP, inPoints, intervalText, signed } from "../verdicts.ts";
 import { type Html, markup } from "./html.ts";
 import type { Field } from "./table.ts";
 
@@ -12,7 +12,7 @@ export const NONE: Field = { show: "–", value: null };
 
 export const PARTIAL: Html = markup` <span class="badge">PARTIAL</span>`;
 
-/** `98.7 [95.1, 99.9]`, or why there is none. */
+/** `98.7 [95.1, 99.9]`, `98.7 [?]`, or why there is none. */
 export function scoreField(cells: readonly StudyCell[]): Field {
   const score = scoreOf(cells);
   if (score !== null) return { show: scoreText(score), value: score.value };
@@ -20,16 +20,16 @@ export function scoreField(cells: readonly StudyCell[]): Field {
   return oom ? { show: markup`<span class="badge">OOM</span>`, value: null } : NONE;
 }
 
-export function scoreText({ value, interval: [low, high] }: Score): Html {
-  return markup`${inPoints(value)} <span class="ci">[${inPoints(low)}, ${inPoints(high)}]</span>`;
+export function scoreText({ value, interval }: Score): Html {
+  return markup`${inPoints(value)} <span class="ci">${intervalText(interval, inPoints)}</span>`;
 }
 
 /** `−12.0 [−15.1, −9.2]`: coloured where it is no chance. */
 export function deltaField(delta: Delta | null): Field {
   if (delta === null) return NONE;
-  const { value, interval: [low, high], p } = delta;
+  const { value, interval, p } = delta;
   return {
-    show: markup`${signed(value)} <span class="ci">[${signed(low)}, ${signed(high)}]</span>`,
+    show: markup`${signed(value)} <span class="ci">${intervalText(interval, signed)}</span>`,
     value,
     tone: p >= 0.05 || value === 0 ? null : value < 0 ? "bad" : "good",
   };

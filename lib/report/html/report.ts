@@ -134,7 +134,8 @@ function figure({ chart, svg, href }: DrawnChart, id: string): Html {
 
 function notes(): Html {
   return markup`<p>Scores are in points: 100 is all right. Intervals cover 95 %: Wilson’s for right and wrong, otherwise the
-percentile bootstrap of 10,000 draws; samples that share a context are drawn together. Differences are paired, sample by sample;
+percentile bootstrap of 10,000 draws; samples that share a context are drawn together. [?]: not known, because there are too
+few contexts, or because all of them agree. Differences are paired, sample by sample;
 p is McNemar’s exact test where samples are independent and right or wrong, otherwise the sign-flip test. Compression is measured,
 scoring included, and not what was asked for. PARTIAL: some of what was asked for is missing, and averages are over the rest.</p>`;
 }

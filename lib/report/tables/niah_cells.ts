@@ -1,10 +1,11 @@
 /** `niah_cells.csv`: one row per place of a needle, which is an arm at a length and a depth. */
-import { percentileInterval, resampledMeans } from "../../statistics/bootstrap.ts";
-import { clusteredWilson } from "../../statistics/intervals.ts";
+import { resampledMeans } from "../../statistics/bootstrap.ts";
 import { mean } from "../../statistics.ts";
+import { isRightOrWrong } from "../../tasks/metrics/registry.ts";
 import type { Row } from "./csv.ts";
 import { frameColumns } from "./cell_rows.ts";
 import { lengthCount } from "../identity.ts";
+import { intervalOf } from "../score.ts";
 import type { Observation, Study, StudyCell } from "../study.ts";
 
 /** Rows of the cells of the task `niah`, over all of its seeds, in the order of arms, lengths and depths. */
@@ -35,17 +36,16 @@ function placeColumns({ config, arm }: StudyCell): Row {
 
 function row(cell: StudyCell, depth: number | null, observations: readonly Observation[]): Row {
   const scores = observations.map(({ score }) => score);
-  const binary = scores.every((score) => score === 0 || score === 1);
-  const [low, high] = binary
-    ? clusteredWilson(scores.map((score) => [score]))
-    : percentileInterval(resampledMeans(scores.map((score) => [score]), `${cell.id} ${depth}`));
+  const clusters = scores.map((score) => [score]);
+  const binary = observations.every(({ prediction }) => isRightOrWrong(prediction.scoring));
+  const interval = intervalOf([clusters], binary, () => resampledMeans(clusters, `${cell.id} ${depth}`));
   return {
     ...placeColumns(cell),
     depth,
     iters: observations.length,
     foundMean: mean(scores),
-    ciLow: low,
-    ciHigh: high,
+    ciLow: interval?.[0] ?? null,
+    ciHigh: interval?.[1] ?? null,
     partialMean: meanOf(observations, ({ scores }) => scores!.partial),
     wrongMean: meanOf(observations, ({ scores }) => scores!.wrong),
     falsePositiveMean: meanOf(observations, ({ scores }) => scores!.falsePositive),

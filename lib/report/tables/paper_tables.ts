@@ -51,7 +51,7 @@ function row({ arm, cells, complete, ratio }: BoardArm, tasks: readonly string[]
     ratio === null ? "-" : `${threeDigits(ratio)}x`,
     ...tasks.map((task) => scoreText(cells.filter(({ config }) => taskKey(config) === task))),
     `${score === null ? scoreText(cells) : inPoints(score.value)}${complete ? "" : "*"}`,
-    score === null ? "-" : `${inPoints(score.interval[0])} to ${inPoints(score.interval[1])}`,
+    score?.interval ? score.interval.map(inPoints).join(" to ") : "-",
     delta === null ? "-" : signed(delta.value).replace("−", "-"),
     delta === null ? "-" : delta.p < 0.001 ? "<0.001" : delta.p.toPrecision(2),
   ];

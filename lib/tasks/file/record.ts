@@ -6,8 +6,7 @@
  *     question  max_new_tokens  metric  details  stop  expected  chat  depth  gold  key  group  about
  */
 import type { Row } from "../files/row.ts";
-import type { MetricName } from "../metrics/registry.ts";
-import { metrics } from "../metrics/registry.ts";
+import { type MetricName, metrics } from "../metrics/registry.ts";
 import { RunError } from "../../error.ts";
 import type { Json, Sample, Span } from "../sample.ts";
 
@@ -49,6 +48,9 @@ export function lineOf(
   });
 }
 
+/** Metrics of answers: the other one is of runs that have none. */
+export const ANSWER_METRICS = (Object.keys(metrics) as MetricName[]).filter((name) => name !== "fidelity");
+
 /** What lines leave out that somebody else wrote. */
 export interface Defaults {
   readonly metric: MetricName;
@@ -60,8 +62,9 @@ export interface Defaults {
 export function sampleFrom(row: Row, key: string, defaults: Defaults): Sample {
   const input = row.text("input"), question = row.text("question", "");
   if (!input.endsWith(question)) row.fail("question", 'the end of "input"');
-  const metric = row.text("metric", defaults.metric);
-  if (!Object.hasOwn(metrics, metric)) row.fail("metric", `one of ${Object.keys(metrics).join(", ")}`);
+  const wanted = row.text("metric", defaults.metric);
+  const metric = ANSWER_METRICS.find((name) => name === wanted) ??
+    row.fail("metric", `one of ${ANSWER_METRICS.join(", ")}`);
   const chat = CHATS.find((one) => one === row.text("chat", defaults.chat)) ??
     row.fail("chat", `one of ${CHATS.join(", ")}`);
   const depth = row.value("depth") ?? null;
@@ -75,7 +78,7 @@ export function sampleFrom(row: Row, key: string, defaults: Defaults): Sample {
       answerPrefix: row.text("answer_prefix", ""),
       maxNewTokens: row.integer("max_new_tokens", defaults.newTokens),
       scoring: {
-        metric: metric as MetricName,
+        metric,
         references: row.texts("outputs"),
         ...(row.has("details") && { details: objectOf(row, "details") }),
       },

@@ -2,11 +2,10 @@
 import { UsageError } from "../../error.ts";
 import { pickRows, readDataSet } from "../files/data_set.ts";
 import { refuseData } from "../files/row.ts";
-import { type MetricName, metrics } from "../metrics/registry.ts";
 import type { Sample } from "../sample.ts";
 import type { Task, TaskSpec } from "../task.ts";
 import { TaskOptions } from "../task_options.ts";
-import { sampleFrom } from "./record.ts";
+import { ANSWER_METRICS, sampleFrom } from "./record.ts";
 
 export const tasks: readonly string[] = [];
 
@@ -18,9 +17,8 @@ export const tasks: readonly string[] = [];
 export async function open(spec: TaskSpec): Promise<Task> {
   const read = new TaskOptions(spec);
   const data = read.text("data", null);
-  const names = Object.keys(metrics) as MetricName[];
   const defaults = {
-    metric: read.choice("metric", names, "match_all"),
+    metric: read.choice("metric", ANSWER_METRICS, "match_all"),
     newTokens: read.integer("newTokens", 128, 1),
     chat: read.flag("raw") ? "raw" : "model",
   } as const;

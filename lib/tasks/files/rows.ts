@@ -23,7 +23,7 @@ export const FILE_KINDS: readonly string[] = Object.keys(READERS);
  * @throws {UsageError} for a file that is missing, of another kind or damaged, naming line or row.
  */
 export async function* rowsOf(path: string): AsyncGenerator<Row> {
-  const info = await Deno.stat(path).catch((error) => refuseData(path, null, (error as Error).message));
+  const info = await Deno.stat(path).catch((error) => refuseData(path, null, reasonOf(error)));
   if (info.isDirectory) return yield* arrowFolderRows(path);
   const kind = path.slice(path.lastIndexOf(".") + 1).toLowerCase();
   const reader = READERS[kind];
@@ -38,4 +38,9 @@ export async function allRows(path: string): Promise<Row[]> {
   const rows = await Array.fromAsync(rowsOf(path));
   if (rows.length === 0) refuseData(path, null, "must have at least one record: found none");
   return rows;
+}
+
+/** `No such file or directory`, without the number and the call that Deno adds. */
+function reasonOf(error: Error): string {
+  return error.message.replace(/ \(os error \d+\).*$/s, "");
 }

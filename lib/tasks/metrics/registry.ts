@@ -39,6 +39,40 @@ export const metrics = {
 
 export type MetricName = keyof typeof metrics;
 
+/** Whether a score is 0 or 1 whatever is answered: `one reference` of those that are shares of the references. */
+const RIGHT_OR_WRONG: Readonly<Record<MetricName, boolean | "one reference">> = {
+  match_all: "one reference",
+  match_part: true,
+  niah: "one reference",
+  fidelity: false,
+  qa_f1: false,
+  qa_f1_zh: false,
+  rouge_l: false,
+  rouge_l_zh: false,
+  classification: false,
+  retrieval: false,
+  retrieval_zh: false,
+  count: false,
+  code_sim: false,
+  contains: true,
+  contains_all: "one reference",
+  contains_any: true,
+  many_shot: true,
+  characters_f1: false,
+  first_number: true,
+  passkey: true,
+  rouge_lsum: false,
+  choice: true,
+  stated_choice: true,
+  repoqa: true,
+};
+
+/** Whether an answer can only be right or wrong. It depends on the metric, not on what came of it: intervals are chosen by it. */
+export function isRightOrWrong({ metric, references }: Scoring): boolean {
+  const when = RIGHT_OR_WRONG[metric];
+  return when === "one reference" ? references.length <= 1 : when;
+}
+
 /**
  * Score one answer both ways.
  *

@@ -21,6 +21,12 @@ export async function officialSamples(path: string, options: OfficialOptions): P
   if (rows.length === 0) {
     throw new UsageError(`Cannot use ${path}: expected records of task "${options.task}", found none`);
   }
+  if (rows.some((row) => row.has("metric") && row.has("chat"))) {
+    throw new UsageError(
+      `Cannot use ${path} as RULER's: it is of "rocketkv data build": run it with ` +
+        `rocketkv sweep --task file --task-option data=${path}`,
+    );
+  }
   return rows.map((row, i) => row.has("context") ? kvpressSample(row, i, options) : rulerSample(row, i, options));
 }
 

@@ -99,7 +99,8 @@ async function openOfficial(name: string, task: RulerTask, options: RulerOptions
   }
   if (files.size === 0) refuseMissing(data, task, lengths[0] ?? null);
   return {
-    spec: { name, options: { data, raw, newTokens } },
+    // Where the files lie is no part of what they are.
+    spec: { name, options: { raw, newTokens } },
     dataMode: "official",
     usesLength: lengths.length > 0,
     tokenise: "whole",

@@ -28,6 +28,9 @@ export async function open(spec: TaskSpec): Promise<Task> {
   const history = read.choice("history", HISTORIES, "golden");
   const turns = (read.any("turns") ?? "all") === "all" ? "all" : read.integer("turns", 1, 1);
   read.done();
+  if (mode === "multi-request" && spec.options["history"] !== undefined) {
+    read.refuse("history", 'left out with "mode" multi-request: requests see no turns before them');
+  }
 
   const folder = data ?? await importedFolder("scbench", name, WHENCE);
   const set = await needDataSet(folder, fileNames(name, size), WHENCE);
