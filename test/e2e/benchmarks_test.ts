@@ -109,7 +109,7 @@ Deno.test("longbench: imported data is found, and runs with the benchmark's own 
   assert.deepEqual((await data("verify")).stderr, "No data to verify\n");
   const imported = await data("import", "longbench", `${folder.path}/lb`);
   assert.equal(imported.code, 0, imported.stderr);
-  assert.match(imported.stderr, /^triviaqa: 3 records\n1 task of longbench are ready: .*home\/data\/longbench\n$/);
+  assert.match(imported.stderr, /^triviaqa: 3 records\n1 task of longbench is ready: .*home\/data\/longbench\n$/);
   assert.match((await data("list")).stdout, /longbench +triviaqa\.jsonl +3 /);
 
   await folder.write("p.json", { triviaqa: "Answer.\n\n{context}\n{input}" });
