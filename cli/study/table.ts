@@ -67,7 +67,7 @@ function numbersOf(cells: readonly StudyCell[]): string[] {
     formatCount(score?.n ?? 0) + (cells.every(isComplete) ? "" : " so far"),
     score === null ? "-" : inPoints(score.value),
     score?.interval ? score.interval.map(inPoints).join(" to ") : "-",
-    delta === null ? "-" : signed(delta.value),
+    delta === null ? "-" : signed(delta.value).replace("−", "-"),
     spent(({ measuredBudget }) => measuredBudget, formatCount),
     spent(({ readBytesPerStep }) => readBytesPerStep, formatBytes),
     spent(({ storedBytes, auxBytes }) => storedBytes + auxBytes, formatBytes),

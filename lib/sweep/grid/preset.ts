@@ -15,12 +15,12 @@ const smoke: Grid = {
   methods: named("rocketkv", "snapkv", "quest", "streaming"),
   budgets: ["64", "128", "256"],
   tasks: [
-    { name: "niah", options: { depths: [0, 25, 50, 75, 100] }, samples: 2 },
+    { name: "niah", options: { depths: [0, 25, 50, 75, 100] } },
     ...tasks("ruler/niah_single_2", "ruler/niah_multikey_1"),
-    { name: "fidelity", options: {}, samples: 2 },
+    { name: "fidelity", options: {} },
   ],
   lengths: ["1024", "2048"],
-  samples: 3,
+  samples: 3, // of two lengths: six contexts, the fewest that a test can find a difference on
 };
 
 /** The last prompt token is fed as a decode step in the paper's runs, which eviction therefore cannot see. */
