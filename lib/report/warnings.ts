@@ -19,6 +19,7 @@ export function warningsOf({ cells, manifests }: Study): string[] {
     ...mixed(cells),
     ...cut(cells),
     ...unpaired(cells),
+    ...withoutParser(cells),
     ...versions(manifests.map(({ rocketkv }) => rocketkv)),
   ];
 }
@@ -113,6 +114,18 @@ function unpaired(cells: readonly StudyCell[]): string[] {
   });
   return own.length === 0 ? [] : [
     `Some prompts are not those of the full cache, and are left out of differences: ${list(own.map(nameOf))}.`,
+  ];
+}
+
+/** RepoQA's answers, which the benchmark scores otherwise. */
+function withoutParser(cells: readonly StudyCell[]): string[] {
+  const answers = cells.flatMap(({ observations }) => [...observations.values()].map(({ prediction }) => prediction));
+  const own = answers.filter(({ scoring }) => scoring.metric === "repoqa");
+  const fenced = own.filter(({ scores }) => scores?.["fenced"] === 1).length;
+  return own.length === 0 ? [] : [
+    `RepoQA: the function of an answer is its first fenced block (${formatCount(fenced)} of ${
+      plural(own.length, "answer")
+    }), else all of it; the benchmark cuts it out with a parser.`,
   ];
 }
 

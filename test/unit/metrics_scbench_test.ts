@@ -1,7 +1,7 @@
 /** SCBench's metrics against numbers of its own program. */
 import assert from "node:assert/strict";
 import { bleu } from "../../lib/tasks/metrics/bleu.ts";
-import { type MetricName, metrics } from "../../lib/tasks/metrics/registry.ts";
+import { type MetricName, metrics, scoreAnswer } from "../../lib/tasks/metrics/registry.ts";
 import type { ScoreMode } from "../../lib/tasks/metrics/metric.ts";
 import { rougeLsum } from "../../lib/tasks/metrics/rouge_lsum.ts";
 import type { Json } from "../../lib/tasks/sample.ts";
@@ -83,6 +83,9 @@ Deno.test("repoqa wants the described function: the most alike of its repository
   assert.deepEqual(both("repoqa", `\`\`\`\n${f}`, [f], details), [1, 1]); // cut off before the fence ends
   assert.deepEqual(both("repoqa", `\`\`\`\n${g}\n\`\`\``, [f], details), [0, 0]);
   assert.deepEqual(both("repoqa", "def f(x): return", [f], details), [0, 0]);
+  const fenced = (answer: string) =>
+    scoreAnswer(answer, { metric: "repoqa", references: [f], details }, "official")["fenced"];
+  assert.deepEqual([fenced(`\`\`\`\n${f}\n\`\`\``), fenced(f)], [1, 0]);
 });
 
 Deno.test("rouge_lsum is rouge_score's rougeLsum without a stemmer", () => {

@@ -166,6 +166,24 @@ Deno.test("a run that was interrupted is PARTIAL, and says what is missing", () 
   assert(warningsOf(study).some((text) => text.startsWith("PARTIAL: 140 samples of 7 cells")));
 });
 
+Deno.test("a report says that RepoQA's functions were found without a parser, and how many in a block", () => {
+  const run = runOf({ tasks: ["scbench/repoqa"], samples: 4 });
+  const cells = run.cells.map((cell) => ({
+    ...cell,
+    predictions: cell.predictions.map((one, i) => ({
+      ...one,
+      scoring: { ...one.scoring, metric: "repoqa" as const },
+      scores: { ...one.scores!, fenced: i === 0 ? 1 : 0 },
+    })),
+  }));
+  const said = (run: Run) => warningsOf(studyOf([run])).filter((text) => text.startsWith("RepoQA"));
+  assert.deepEqual(said({ ...run, cells }), [
+    "RepoQA: the function of an answer is its first fenced block (7 of 28 answers), else all of it; the benchmark cuts it " +
+    "out with a parser.",
+  ]);
+  assert.deepEqual(said(run), []);
+});
+
 Deno.test("runs of other moments, data or scorers never share a board", () => {
   const study = studyOf([
     runOf(),
