@@ -21,16 +21,17 @@ export async function writing<T>(path: string, body: () => Promise<T>): Promise<
 /**
  * Replace a file in one step: readers see the old one or the new one.
  *
- * @param content  A text, or pieces of one, for files that are larger than a text can be.
+ * @param content  Bytes, a text, or pieces of one, for files that are larger than a text can be.
  * @throws {RunError} when the system refuses; what was written of the new file is gone then.
  */
-export async function writeWhole(path: string, content: string | readonly string[]): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array | readonly string[]): Promise<void> {
   const part = `${path}.tmp`;
   await writing(path, async () => {
     try {
       using file = await Deno.open(part, { write: true, create: true, truncate: true });
-      for (const text of typeof content === "string" ? [content] : content) {
-        const bytes = new TextEncoder().encode(text);
+      const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
+      for (const piece of pieces) {
+        const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
         for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
       }
       await file.sync();

@@ -1,12 +1,10 @@
 /** Needle maps of a run, as files beside it: for everybody who wants them without a whole report. */
-import { writing } from "../model/writing.ts";
-import { writeWhole } from "../sweep/folder/files.ts";
 import type { Run } from "../sweep/folder/manifest.ts";
 import { type Board, boardsOf, narrow } from "./boards.ts";
 import { needleCharts, needleMap } from "./charts/needles.ts";
 import { csvOf } from "./tables/csv.ts";
 import { niahCellRows } from "./tables/niah_cells.ts";
-import { saveChart } from "./save_chart.ts";
+import { ReportFolder } from "./report_folder.ts";
 import { studyOf } from "./study.ts";
 
 /**
@@ -19,15 +17,13 @@ import { studyOf } from "./study.ts";
 export async function writeNeedles(run: Run): Promise<string[]> {
   const study = studyOf([run]), rows = niahCellRows(study), written: string[] = [];
   if (rows.length === 0) return [];
-  for (const folder of ["tables", "plots"]) {
-    await writing(run.path, () => Deno.mkdir(`${run.path}/${folder}`, { recursive: true }));
-  }
-  await writeWhole(`${run.path}/tables/niah_cells.csv`, csvOf(rows));
+  const folder = await ReportFolder.open(run.path);
+  await folder.save("tables/niah_cells.csv", csvOf(rows));
   const boards = boardsOf(study).filter(({ benchmark }) => benchmark === "niah");
   for (const [i, board] of boards.entries()) {
     const prefix = i === 0 ? "plots/niah" : `plots/niah_${i + 1}`;
     for (const chart of [...needleCharts(board), ...armMaps(board)]) {
-      await saveChart(`${run.path}/${prefix}_${chart.name}`, chart);
+      await folder.saveChart(`${prefix}_${chart.name}`, chart);
       written.push(`${prefix}_${chart.name}`);
     }
   }

@@ -1,6 +1,4 @@
 /** Everything that a report is, as files of one folder. */
-import { writing } from "../model/writing.ts";
-import { writeWhole } from "../sweep/folder/files.ts";
 import type { Run } from "../sweep/folder/manifest.ts";
 import { type Board, boardsOf } from "./boards.ts";
 import { cellRows } from "./tables/cell_rows.ts";
@@ -9,7 +7,7 @@ import { csvOf, jsonLinesOf, type Row } from "./tables/csv.ts";
 import { type DrawnChart, reportPage, type Section } from "./html/report.ts";
 import { pairRows } from "./tables/pair_rows.ts";
 import { latexTables, markdownTables } from "./tables/paper_tables.ts";
-import { CHART_ENDINGS, saveChart } from "./save_chart.ts";
+import { ReportFolder } from "./report_folder.ts";
 import { type Study, studyOf } from "./study.ts";
 import { summaryRows } from "./tables/summary_rows.ts";
 import { taskRows } from "./tables/task_rows.ts";
@@ -33,25 +31,22 @@ export interface WrittenReport {
 
 /** @throws {RunError} when the folder cannot be written. */
 export async function writeReport(runs: readonly Run[], request: ReportRequest): Promise<WrittenReport> {
-  const study = studyOf(runs), boards = boardsOf(study), files: string[] = [];
-  const { out } = request;
-  const save = async (name: string, text: string) => {
-    await writeWhole(`${out}/${name}`, text);
-    files.push(name);
-  };
-  for (const folder of ["tables", "plots"]) {
-    await writing(out, () => Deno.mkdir(`${out}/${folder}`, { recursive: true }));
-  }
-  await saveTables(study, boards, request, save);
-  const tables = [...files];
-  const sections = await saveCharts(boards, request, files);
-  if (request.html) await save("report.html", await reportPage(study, sections, tables));
-  return { study, boards, files };
+  const study = studyOf(runs), boards = boardsOf(study);
+  const folder = await ReportFolder.open(request.out);
+  await saveTables(study, boards, request, folder);
+  const tables = [...folder.files];
+  const sections = await saveCharts(boards, request, folder);
+  if (request.html) await folder.save("report.html", await reportPage(study, sections, tables));
+  await folder.replaceLast();
+  return { study, boards, files: folder.files };
 }
 
-type Save = (name: string, text: string) => Promise<void>;
-
-async function saveTables(study: Study, boards: readonly Board[], request: ReportRequest, save: Save): Promise<void> {
+async function saveTables(
+  study: Study,
+  boards: readonly Board[],
+  request: ReportRequest,
+  folder: ReportFolder,
+): Promise<void> {
   const tables: Record<string, readonly Row[]> = {
     cells: cellRows(study),
     tasks: taskRows(boards),
@@ -60,17 +55,17 @@ async function saveTables(study: Study, boards: readonly Board[], request: Repor
   };
   for (const [name, rows] of Object.entries(tables)) {
     if (rows.length === 0) continue; // no pairs with one method: a table without columns is no table
-    await save(`tables/${name}.csv`, csvOf(rows));
-    await save(`tables/${name}.jsonl`, jsonLinesOf(rows));
+    await folder.save(`tables/${name}.csv`, csvOf(rows));
+    await folder.save(`tables/${name}.jsonl`, jsonLinesOf(rows));
   }
-  if (request.markdown) await save("tables/summary.md", markdownTables(boards));
-  if (request.latex) await save("tables/summary.tex", latexTables(boards));
+  if (request.markdown) await folder.save("tables/summary.md", markdownTables(boards));
+  if (request.latex) await folder.save("tables/summary.tex", latexTables(boards));
 }
 
 async function saveCharts(
   boards: readonly Board[],
-  { out, onProgress }: ReportRequest,
-  files: string[],
+  { onProgress }: ReportRequest,
+  folder: ReportFolder,
 ): Promise<Section[]> {
   const all = boards.map((board, i) => ({ board, charts: chartsOf(board), prefix: prefixOf(boards, i) }));
   const total = all.reduce((sum, { charts }) => sum + charts.length, 0);
@@ -79,8 +74,7 @@ async function saveCharts(
   for (const { board, charts, prefix } of all) {
     const drawn: DrawnChart[] = [];
     for (const chart of charts) {
-      const href = `plots/${prefix}_${chart.name}`, svg = await saveChart(`${out}/${href}`, chart);
-      files.push(...CHART_ENDINGS.map((ending) => `${href}.${ending}`));
+      const href = `plots/${prefix}_${chart.name}`, svg = await folder.saveChart(href, chart);
       drawn.push({ chart, svg, href });
       onProgress?.(++done, total);
     }

@@ -16,6 +16,28 @@ function temporaryFolder(): { path: string } & Disposable {
 
 const read = (path: string) => Deno.readTextFileSync(path);
 
+Deno.test("a second report leaves nothing of the first that it does not have, and all that is not a report's", async () => {
+  using folder = temporaryFolder();
+  const request = { out: folder.path, html: true, markdown: false, latex: true };
+  const list = (part: string) => [...Deno.readDirSync(`${folder.path}/${part}`)].map(({ name }) => name).sort();
+  const first = await writeReport([runOf({ lengths: [2048, 4096], samples: 8 })], request);
+  assert(first.files.includes("plots/ruler_score_by_length.png") && first.files.includes("tables/pairs.csv"));
+  Deno.writeTextFileSync(`${folder.path}/plots/mine.svg`, "mine");
+  Deno.writeTextFileSync(`${folder.path}/tables/niah_cells.csv`, "of another command");
+  Deno.removeSync(`${folder.path}/plots/ruler_score_by_length.svg`); // somebody tidied up
+  const second = await writeReport([runOf({ samples: 8, arms: ARMS.slice(0, 2) })], {
+    ...request,
+    html: false,
+    latex: false,
+  });
+  const names = (part: string) =>
+    second.files.filter((file) => file.startsWith(part)).map((file) => file.slice(part.length));
+  assert.deepEqual(list("plots"), [...names("plots/"), "mine.svg"].sort());
+  assert.deepEqual(list("tables"), [...names("tables/"), "niah_cells.csv", "summary.tex"].sort());
+  assert(!second.files.some((file) => file.includes("by_length") || file.includes("pairs")));
+  assert(list(".").includes("report.html"));
+});
+
 Deno.test("csvOf() quotes what needs it, and leaves missing values empty", () => {
   const rows = [{ armName: 'a "b", c', score: 1 / 3, budget: null }, { armName: "x\ny", score: 2, budget: false }];
   assert.equal(csvOf(rows), 'arm_name,score,budget\n"a ""b"", c",0.333333333,\n"x\ny",2,false\n');

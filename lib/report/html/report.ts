@@ -4,7 +4,7 @@ import { lengthsOf } from "../aggregates.ts";
 import { type Board, boardNames } from "../boards.ts";
 import type { Chart } from "../charts/theme.ts";
 import { fileName } from "../identity.ts";
-import { CHART_ENDINGS } from "../save_chart.ts";
+import { CHART_ENDINGS } from "../report_folder.ts";
 import type { Study } from "../study.ts";
 import { type Verdict, verdictOf } from "../verdicts.ts";
 import { isPartial, warningsOf } from "../warnings.ts";

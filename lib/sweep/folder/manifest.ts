@@ -15,7 +15,7 @@ import type { Prediction, Timing } from "./prediction.ts";
  *     failures.<i>-of-<n>.jsonl                 samples that could not be answered
  *     locks/                                    who is at work: see lock.ts
  *     old-<k>/                                  runs that were set aside
- *     tables/  plots/  report.html              written by report
+ *     tables/  plots/  report.html              written by report, which lists them in report_files.json
  */
 export interface Manifest {
   readonly version: 1;
