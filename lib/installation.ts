@@ -8,6 +8,12 @@ export function builtFile(name: string): string {
   return isFile(packed) ? packed : built;
 }
 
+/** The folder that the one-file program was unpacked to; null in a checkout. */
+export function unpackedFolder(): string | null {
+  const library = builtFile("librocketkv.so"), folder = library.slice(0, library.lastIndexOf("/"));
+  return isFile(`${folder}/main.js`) ? folder : null;
+}
+
 export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;

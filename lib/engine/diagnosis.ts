@@ -1,9 +1,11 @@
 import { statfs } from "node:fs/promises";
 import { RunError } from "../error.ts";
+import { unpackedFolder } from "../installation.ts";
 import { cacheFolder, listModels, modelsFolder } from "../model/store.ts";
 import { ABI_VERSION, type Device, Library, libraryPath } from "../native/library.ts";
 import { deviceName } from "./device.ts";
 import { formatSize } from "./size.ts";
+import { checkUnpacked } from "./unpacked.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -20,7 +22,14 @@ const MINIMUM_DENO = [2, 9] as const;
 
 /** Look at everything that running a model needs. */
 export async function diagnose(): Promise<Finding[]> {
-  return [checkDeno(Deno.version.deno), ...checkNative(), await checkModels(), ...await checkDisk()];
+  const folder = unpackedFolder();
+  return [
+    checkDeno(Deno.version.deno),
+    ...checkNative(),
+    ...folder === null ? [] : [await checkUnpacked(folder)],
+    await checkModels(),
+    ...await checkDisk(),
+  ];
 }
 
 export function checkDeno(version: string): Finding {

@@ -73,6 +73,28 @@ Deno.test("doctor finds nothing broken", async () => {
   assert(library.found.startsWith(UNPACKED_FOLDER), library.found);
 });
 
+Deno.test("doctor says how much other versions take, and how to be rid of them", async () => {
+  using folder = emptyFolder();
+  const place = `${folder.path}/program`;
+  const findings = async () => {
+    const { stdout } = await run(["doctor", "--json"], { env: { ROCKETKV_CACHE: place } });
+    return JSON.parse(stdout).findings.find(({ name }: { name: string }) => name === "program");
+  };
+  const [key] = UNPACKED_FOLDER.split("/").slice(-1);
+  assert.deepEqual(await findings(), { name: "program", state: "ok", found: `unpacked in ${place}/${key}` });
+  for (const [name, path] of [["0".repeat(32), "deno_dir/a"], [`${"1".repeat(32)}.tmp`, "deno"], ["mine", "b"]]) {
+    const file = `${place}/${name}/${path}`;
+    Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    Deno.writeFileSync(file, new Uint8Array(2 ** 20));
+  }
+  assert.deepEqual(await findings(), {
+    name: "program",
+    state: "note",
+    found: `2 other versions in ${place}, 2 MiB`,
+    advice: `Remove ${place} while none of them runs: the next start unpacks what it needs`,
+  });
+});
+
 const MISTAKES: readonly (readonly [args: readonly string[], code: number, line: RegExp])[] = [
   [["generat"], 2, /unknown command 'generat': did you mean generate\?/],
   [["generate", "-p", "x", "-n", "0"], 2, /^Cannot use --new-tokens/],
