@@ -48,7 +48,9 @@ export function declare(command: Command): void {
         writeLine(`${name}${partial ? " (PARTIAL)" : ""}: ${lines.join("\n  ")}`);
       }
       for (const warning of warnings) note(warning);
-      note(`Wrote ${html ? `${out}/report.html` : out} with tables and plots beside it`);
+      const summaries = [html && "report.html", markdown && "tables/summary.md", latex && "tables/summary.tex"]
+        .flatMap((name) => name === false ? [] : `${out}/${name}`);
+      note(`Wrote ${summaries.join(", ")} with tables and plots beside ${summaries.length === 1 ? "it" : "them"}`);
     });
 }
 

@@ -5,7 +5,7 @@ import { armOf } from "../../lib/report/identity.ts";
 import { readRun } from "../../lib/sweep/folder/folder.ts";
 import { type SlurmStatus, slurmStatus } from "../../lib/sweep/slurm/status.ts";
 import { type CellStatus, type RunStatus, statusOf } from "../../lib/sweep/folder/status.ts";
-import { formatCount, formatDuration, formatPercent } from "../ui/format.ts";
+import { formatCount, formatDuration, formatPercent, plural } from "../ui/format.ts";
 import { writeJson, writeLine } from "../ui/output.ts";
 import { textTable } from "../ui/table.ts";
 
@@ -62,7 +62,7 @@ function cellTable(cells: readonly CellStatus[]): string {
 }
 
 function slurmTable({ shards, unknown }: SlurmStatus): string {
-  const open = shards.filter(({ state }) => state !== "done");
+  const busy = shards.filter(({ total }) => total > 0), open = busy.filter(({ state }) => state !== "done");
   const rows = open.map(({ index, state, total, done, task }) => [
     index,
     state,
@@ -71,8 +71,10 @@ function slurmTable({ shards, unknown }: SlurmStatus): string {
     task?.reason ?? "-",
   ]);
   const table = rows.length === 0 ? "" : textTable(["shard", "state", "done", "job", "where or why"], rows);
-  return [`Slurm: ${shards.length - open.length} of ${shards.length} shards done`, table, unknown ?? ""]
-    .filter((part) => part !== "").join("\n");
+  const idle = shards.length - busy.length;
+  const counts = `Slurm: ${busy.length - open.length} of ${plural(busy.length, "shard")} done` +
+    (idle === 0 ? "" : `, ${idle} more without samples`);
+  return [counts, table, unknown ?? ""].filter((part) => part !== "").join("\n");
 }
 
 function advice({ failed, missing, running, lastFailure }: RunStatus, slurm: SlurmStatus | null): string {

@@ -93,9 +93,23 @@ export function paceOf(cells: readonly StudyCell[]): Pace | null {
 
 /** Share of the tokens an answer rests on that each layer kept, as a mean over answers; null where nobody counted. */
 export function goldKeptOf(cells: readonly StudyCell[]): number[] | null {
-  const kept = cells.flatMap(({ observations }) =>
-    [...observations.values()].flatMap(({ prediction: { cache } }) => cache?.goldKept ? [cache.goldKept] : [])
+  return layerMeans(cells, ({ goldKept }) => goldKept);
+}
+
+/** Tokens that each layer kept, as a mean over those answers where layers differ; null without any. */
+export function keptByLayerOf(cells: readonly StudyCell[]): number[] | null {
+  return layerMeans(cells, ({ keptByLayer }) => keptByLayer);
+}
+
+function layerMeans(
+  cells: readonly StudyCell[],
+  of: (use: CacheUse) => readonly number[] | undefined,
+): number[] | null {
+  const known = cells.flatMap(({ observations }) =>
+    [...observations.values()].flatMap(({ prediction: { cache } }) => {
+      const layers = cache === null ? undefined : of(cache);
+      return layers === undefined ? [] : [layers];
+    })
   );
-  const layers = kept[0];
-  return layers === undefined ? null : layers.map((_, layer) => mean(kept.map((own) => own[layer]!)));
+  return known[0]?.map((_, layer) => mean(known.map((layers) => layers[layer]!))) ?? null;
 }

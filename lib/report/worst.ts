@@ -15,7 +15,8 @@ export interface WorstSample {
 const MOST = 6, MOST_OF_OTHERS = 2;
 
 /** @param first  The arm that most are shown of; null for none. */
-export function worstSamples({ arms }: Board, first: BoardArm | null): WorstSample[] {
+export function worstSamples({ arms, benchmark }: Board, first: BoardArm | null): WorstSample[] {
+  if (benchmark === "fidelity") return []; // nothing was answered
   const series = Map.groupBy(arms.filter(({ arm }) => !arm.isFull), ({ arm }) => arm.series);
   const others = [...series.values()].map((own) => own.at(-1)!).filter(({ arm }) => arm.series !== first?.arm.series);
   return [

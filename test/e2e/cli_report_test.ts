@@ -25,6 +25,8 @@ Deno.test("report writes a page beside a run, says the verdict, and is quiet oth
   assert.match(stderr, /^PARTIAL: 60 samples of 6 cells have no answer yet/m);
   assert.match(stderr, new RegExp(`Wrote ${run}/report.html with tables and plots beside it`));
   assert.match(Deno.readTextFileSync(`${run}/report.html`), /PARTIAL/);
+  const paper = await rocketkv(["report", run, "--markdown"]);
+  assert.match(paper.stderr, new RegExp(`Wrote ${run}/tables/summary.md with tables and plots beside it\n$`));
 });
 
 Deno.test("report writes into --out what was asked for, of several runs, and prints one record", async () => {

@@ -38,6 +38,8 @@ Deno.test("fidelity in a unit is fidelity measured alone, as scores that can be 
       const { measures, cost } = alone.arms[i]!, { scores, cache } = prediction;
       assert.equal(scores!.score, mean(measures.map(({ top1 }) => Number(top1))));
       assert(Math.abs(scores!["kl"]! - mean(measures.map(({ kl }) => kl))) < 1e-12); // summed in another order
+      const steps = prediction.scoring.details!["klSteps"] as number[];
+      assert.deepEqual(steps, measures.map(({ kl }) => Number(kl.toPrecision(3))));
       assert.equal(scores!["noiseKl"], mean(alone.noise.map(({ kl }) => kl)));
       assert.deepEqual(scoreAnswer(prediction.answer, prediction.scoring, "official"), scores);
       assert.equal(prediction.promptTokens, length);

@@ -8,6 +8,7 @@ import { planFor } from "../../lib/engine/recipe.ts";
 import { methods } from "../../lib/methods/registry.ts";
 import { GREEDY } from "../../lib/native/sampler.ts";
 import { NativeSession } from "../../lib/native/session.ts";
+import { mean } from "../../lib/statistics.ts";
 import { runUnit } from "../../lib/sweep/run/run_unit.ts";
 import { assemble } from "../../lib/tasks/prompt/assemble.ts";
 import type { Sample } from "../../lib/tasks/sample.ts";
@@ -85,9 +86,10 @@ Deno.test("predictions say what the cache kept, stored and read", async () => {
     tinyRecipe("streaming", 50),
     tinyRecipe("snapkv-head", 64),
     tinyRecipe("hsa", 64),
+    tinyRecipe("pyramidkv", 64),
   ];
   const [result] = await resultsOf(engine, unitOf([sample!], recipes));
-  const [full, streaming, perHead, hsa] = result!.answers.map(({ prediction }) => prediction);
+  const [full, streaming, perHead, hsa, pyramid] = result!.answers.map(({ prediction }) => prediction);
   const tokens = promptOf(engine, sample!).length;
   const steps = full!.ids.length - 1, row = 2 * 4 * 16 * 2 * 3; // K and V, f32, head dim, KV heads, layers
   assert.deepEqual(full!.cache!.kept, { mean: tokens, min: tokens, max: tokens });
@@ -104,6 +106,10 @@ Deno.test("predictions say what the cache kept, stored and read", async () => {
   assert.equal(streaming!.cache!.fullStoredBytes, (tokens + streaming!.ids.length - 1) * row);
   assert.equal(perHead!.cache!.kept.max, 32); // half of the budget for each head of a group
   assert.deepEqual(hsa!.cache!.kept, full!.cache!.kept);
+  assert([full, streaming, hsa].every((one) => one!.cache!.keptByLayer === undefined), "all layers keep as many");
+  const { kept, keptByLayer } = pyramid!.cache!; // the same tokens for both KV heads of a layer, fewer in deeper ones
+  assert.deepEqual([keptByLayer![0], keptByLayer![2]], [kept.max, kept.min]);
+  assert(kept.max > kept.min && mean(keptByLayer!) === kept.mean);
   assert(hsa!.cache!.readBytesPerStep < full!.cache!.readBytesPerStep / 4 && hsa!.cache!.auxBytes > 0);
 
   const planned = planFor(recipes[2]!, engine.config, tokens, 6, formatOf(SMALL_CHUNKS));

@@ -105,6 +105,23 @@ Deno.test("every chart is drawn where there is something to draw, and only there
     })),
   }));
   assert.deepEqual(more({ ...fidelity, cells }), ["fidelity_by_compression"]);
+  const stepwise = cells.map((cell) => ({
+    ...cell,
+    predictions: cell.predictions.map((one, i) => ({
+      ...one,
+      scoring: { ...one.scoring, details: { klSteps: i === 0 ? [0, 0.5, 9] : [0.2, 0.5] } },
+      cache: { ...one.cache!, ...(cell.config.method === "snapkv" && { keptByLayer: [300, 200, 100, i] }) },
+    })),
+  }));
+  const withSteps = { ...fidelity, cells: stepwise };
+  assert.deepEqual(more(withSteps), ["fidelity_by_compression", "fidelity_by_step", "kept_by_layer"]);
+  const charts = chartsOf(boardsOf(studyOf([withSteps]))[0]!);
+  const rows = (name: string) => charts.find((chart) => chart.name === name)!.rows;
+  const steps = rows("fidelity_by_step").filter(({ arm }) => arm === "rocketkv 128");
+  assert.deepEqual(steps.map(({ step, kl }) => [step, Math.round(1000 * Number(kl))]), [[1, 196], [2, 500]]);
+  const layers = rows("kept_by_layer").filter(({ arm }) => arm === "snapkv 256");
+  assert.deepEqual(layers.map(({ kept }) => kept), [300, 200, 100, 24.5]);
+  assert(rows("kept_by_layer").every(({ arm }) => String(arm).startsWith("snapkv")));
   const unseen = runOf().cells.map((cell) => ({
     ...cell,
     timings: [],

@@ -2,8 +2,8 @@
 import type { Board } from "../boards.ts";
 import { compressionChart } from "./compression.ts";
 import { deltaMap } from "./delta_map.ts";
-import { fidelityChart } from "./fidelity.ts";
-import { goldChart, keptChart } from "./kept.ts";
+import { fidelityChart, stepsChart } from "./fidelity.ts";
+import { goldChart, keptByLayerChart, keptChart } from "./kept.ts";
 import { lengthChart } from "./length.ts";
 import { needleCharts } from "./needles.ts";
 import { paretoChart } from "./pareto.ts";
@@ -15,6 +15,7 @@ export function chartsOf(board: Board): Chart[] {
   return [
     compressionChart(board),
     fidelityChart(board),
+    stepsChart(board),
     lengthChart(board),
     deltaMap(board),
     ...needleCharts(board),
@@ -22,6 +23,7 @@ export function chartsOf(board: Board): Chart[] {
     paretoChart(board),
     goldChart(board),
     keptChart(board),
+    keptByLayerChart(board),
     stagesChart(board),
   ].filter((chart) => chart !== null);
 }

@@ -3,7 +3,7 @@ import type { Board } from "../boards.ts";
 import { meanScore } from "../tables/cell_rows.ts";
 import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
-import { type Chart, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
+import { budgetsOf, type Chart, NO_BUDGET, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
 
 /** Null for tasks whose answers are scored by other things. */
 export function fidelityChart(board: Board): Chart | null {
@@ -52,6 +52,57 @@ export function fidelityChart(board: Board): Chart | null {
           axis: { format: "%" },
         }),
       ],
+    }),
+    rows,
+  };
+}
+
+/** The same KL step by step: whether an arm drifts away while it decodes. Null where nobody wrote steps down. */
+export function stepsChart(board: Board): Chart | null {
+  const budgets = budgetsOf(board);
+  const rows = board.arms.filter(({ arm }) => !arm.isFull).flatMap(({ arm, cells }): Row[] => {
+    const answers = cells.flatMap(({ observations }) =>
+      [...observations.values()].flatMap(({ prediction: { scoring } }) => {
+        const steps = scoring.details?.["klSteps"];
+        return Array.isArray(steps) ? [steps as number[]] : [];
+      })
+    );
+    if (answers.length === 0) return [];
+    return Array.from({ length: Math.min(...answers.map(({ length }) => length)) }, (_, step) => ({
+      budget: arm.budget ?? NO_BUDGET,
+      series: arm.series,
+      arm: arm.label,
+      step: step + 1,
+      kl: Math.max(LEAST_KL, mean(answers.map((steps) => steps[step]!))),
+    }));
+  });
+  if (rows.length === 0) return null;
+  const { color, strokeDash } = seriesEncoding([...new Set(rows.map((row) => String(row["series"])))]);
+  return {
+    name: "fidelity_by_step",
+    title: "Distance from the full cache, step by step",
+    caption: "KL divergence in nats, as a mean over prompts. All arms are fed the full cache's own tokens.",
+    spec: styled({
+      data: { values: rows },
+      facet: { field: "budget", type: "nominal", sort: budgets, title: null },
+      columns: 3,
+      spec: {
+        width: 220,
+        height: 190,
+        mark: { type: "line", strokeWidth: 1.5 },
+        encoding: {
+          x: { field: "step", type: "quantitative", title: "decode step", axis: { grid: false } },
+          y: {
+            field: "kl",
+            type: "quantitative",
+            title: "mean KL, nats",
+            scale: { type: "log" },
+            axis: { format: "~g" },
+          },
+          color,
+          strokeDash,
+        },
+      },
     }),
     rows,
   };

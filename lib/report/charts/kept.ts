@@ -1,6 +1,7 @@
 /** What caches keep: tokens overall, and layer by layer those that answers rest on. */
-import type { Board } from "../boards.ts";
-import { goldKeptOf } from "../spend.ts";
+import type { Board, BoardArm } from "../boards.ts";
+import { goldKeptOf, keptByLayerOf } from "../spend.ts";
+import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
 import { type Chart, SERIES, styled } from "./theme.ts";
 
@@ -42,41 +43,65 @@ export function keptChart(board: Board): Chart | null {
   };
 }
 
+/** Tokens that each layer keeps. Null where no arm keeps more in one layer than in another. */
+export function keptByLayerChart(board: Board): Chart | null {
+  const rows = layerRows(board, "kept", keptByLayerOf);
+  return rows.length === 0 ? null : {
+    name: "kept_by_layer",
+    title: "Tokens kept, layer by layer",
+    caption: "Mean over KV heads and answers, of the arms whose layers do not all keep as many.",
+    spec: layerMap(rows, { field: "kept", scale: { zero: true, scheme: "viridis" }, legend: { gradientLength: 110 } }),
+    rows,
+  };
+}
+
 /** Share of the evidence that each layer kept. Null for tasks whose answers rest on no place in particular. */
 export function goldChart(board: Board): Chart | null {
-  const rows = board.arms.filter(({ arm }) => !arm.isFull).flatMap(({ arm, cells }) =>
-    (goldKeptOf(cells) ?? []).map((share, layer) => ({ arm: arm.label, layer, goldKept: share }))
-  );
-  if (rows.length === 0) return null;
-  const layers = 1 + Math.max(...rows.map(({ layer }) => layer));
-  return {
+  const rows = layerRows(board, "goldKept", goldKeptOf);
+  return rows.length === 0 ? null : {
     name: "evidence_kept",
     title: "Evidence kept, layer by layer",
     caption:
       "Share of the tokens that answers rest on which each layer can still attend to, as a mean over KV heads and answers.",
-    spec: styled({
-      data: { values: rows },
-      width: { step: Math.max(10, Math.min(26, Math.floor(560 / layers))) },
-      height: { step: 22 },
-      mark: { type: "rect" },
-      encoding: {
-        x: { field: "layer", type: "ordinal", title: "layer", axis: { labelAngle: 0, labelOverlap: "greedy" } },
-        y: {
-          field: "arm",
-          type: "nominal",
-          sort: [...new Set(rows.map(({ arm }) => arm))],
-          title: null,
-          axis: { ticks: false, domain: false, labelLimit: 240 },
-        },
-        color: {
-          field: "goldKept",
-          type: "quantitative",
-          title: "kept",
-          scale: { domain: [0, 1], scheme: "viridis" },
-          legend: { format: ".0%", gradientLength: 110 },
-        },
-      },
+    spec: layerMap(rows, {
+      field: "goldKept",
+      scale: { domain: [0, 1], scheme: "viridis" },
+      legend: { format: ".0%", gradientLength: 110 },
     }),
     rows,
   };
+}
+
+type LayerRow = Row & { readonly arm: string; readonly layer: number };
+
+function layerRows(
+  { arms }: Board,
+  field: string,
+  of: (cells: BoardArm["cells"]) => readonly number[] | null,
+): LayerRow[] {
+  return arms.filter(({ arm }) => !arm.isFull).flatMap(({ arm, cells }) =>
+    (of(cells) ?? []).map((value, layer) => ({ arm: arm.label, layer, [field]: value }))
+  );
+}
+
+/** Arms by layers. */
+function layerMap(rows: readonly LayerRow[], color: { readonly field: string; readonly [name: string]: unknown }) {
+  const layers = 1 + Math.max(...rows.map(({ layer }) => layer));
+  return styled({
+    data: { values: rows },
+    width: { step: Math.max(10, Math.min(26, Math.floor(560 / layers))) },
+    height: { step: 22 },
+    mark: { type: "rect" },
+    encoding: {
+      x: { field: "layer", type: "ordinal", title: "layer", axis: { labelAngle: 0, labelOverlap: "greedy" } },
+      y: {
+        field: "arm",
+        type: "nominal",
+        sort: [...new Set(rows.map(({ arm }) => arm))],
+        title: null,
+        axis: { ticks: false, domain: false, labelLimit: 240 },
+      },
+      color: { type: "quantitative", title: "kept", ...color },
+    },
+  });
 }

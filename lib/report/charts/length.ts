@@ -6,20 +6,18 @@ import type { Row } from "../tables/csv.ts";
 import { lengthCount } from "../identity.ts";
 import { scoreOf } from "../score.ts";
 import { KNOWN, seriesOf } from "./compression.ts";
-import { type Chart, lengthAxis, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
+import { budgetsOf, type Chart, lengthAxis, NO_BUDGET, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
 
 /** Null with one length. */
 export function lengthChart(board: Board): Chart | null {
   const lengths = lengthsOf(board.arms.flatMap(({ cells }) => cells)).filter((length) => length !== null);
   if (lengths.length < 2) return null;
-  const budgets = [
-    ...new Set(board.arms.filter(({ arm }) => !arm.isFull).map(({ arm }) => arm.budget ?? "no budget")),
-  ];
+  const budgets = budgetsOf(board);
   const rows = lengths.flatMap((length) =>
     narrow(board, ({ config }) => config.length === length).arms.flatMap(({ arm, cells, complete }): Row[] => {
       const score = scoreOf(cells);
       if (score === null) return [];
-      return (arm.isFull ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
+      return (arm.isFull ? budgets : [arm.budget ?? NO_BUDGET]).map((budget) => ({
         budget,
         series: arm.series,
         arm: arm.label,

@@ -1,5 +1,6 @@
 /** How charts look: colours that colour-blind readers tell apart, with a shape and a dash each for paper without colours. */
 import type { TopLevelSpec } from "vega-lite";
+import type { Board } from "../boards.ts";
 import type { Row } from "../tables/csv.ts";
 
 /** A picture with everything that goes beside it. */
@@ -58,6 +59,14 @@ export function seriesEncoding(series: readonly string[]): {
     shape: { ...field, scale: pick(SHAPES, "cross") },
     strokeDash: { ...field, scale: pick(DASHES, [5, 3], 2) },
   };
+}
+
+/** Of a method that has none. */
+export const NO_BUDGET = "no budget";
+
+/** Budgets in the order of the board: panels of charts that have one for each. */
+export function budgetsOf({ arms }: Board): string[] {
+  return [...new Set(arms.filter(({ arm }) => !arm.isFull).map(({ arm }) => arm.budget ?? NO_BUDGET))];
 }
 
 /** The full cache's series. */

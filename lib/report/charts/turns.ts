@@ -4,18 +4,16 @@ import { points } from "../tables/cell_rows.ts";
 import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
 import { seriesOf } from "./compression.ts";
-import { type Chart, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
+import { budgetsOf, type Chart, NO_BUDGET, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
 
 /** Null where every sample has one turn. */
 export function turnsChart(board: Board): Chart | null {
-  const budgets = [
-    ...new Set(board.arms.filter(({ arm }) => !arm.isFull).map(({ arm }) => arm.budget ?? "no budget")),
-  ];
+  const budgets = budgetsOf(board);
   const rows = board.arms.flatMap(({ arm, cells }): Row[] => {
     const answers = cells.flatMap(({ observations }) => [...observations.values()]);
     const turns = Map.groupBy(answers, ({ prediction }) => prediction.turn);
     return [...turns].toSorted(([a], [b]) => a - b).flatMap(([turn, own]) =>
-      (arm.isFull ? budgets : [arm.budget ?? "no budget"]).map((budget) => ({
+      (arm.isFull ? budgets : [arm.budget ?? NO_BUDGET]).map((budget) => ({
         budget,
         series: arm.series,
         arm: arm.label,

@@ -44,6 +44,8 @@ export interface CacheUse {
   readonly fullReadBytesPerStep: number;
   /** Tokens kept per layer and KV head, over all of them. */
   readonly kept: { readonly mean: number; readonly min: number; readonly max: number };
+  /** Of each layer, as a mean over its KV heads; absent where all layers keep as many. */
+  readonly keptByLayer?: readonly number[];
   /** Share of the tokens that the answer rests on which each layer kept, as a mean over its KV heads. */
   readonly goldKept?: readonly number[];
 }

@@ -11,7 +11,7 @@ import type { TokenRange } from "../../tasks/prompt/token_ranges.ts";
 import type { CacheUse } from "../folder/prediction.ts";
 
 /** What can be attended to: see `CacheUse`. */
-export type Kept = Pick<CacheUse, "kept" | "goldKept">;
+export type Kept = Pick<CacheUse, "kept" | "keptByLayer" | "goldKept">;
 
 /** What a session can attend to before its answer. @param gold  Tokens that the answer rests on. */
 export function keptOf(
@@ -30,16 +30,18 @@ export function keptOf(
   }
   // Heads of a group see the same tokens unless every query head chose for itself.
   const step = plans.some(({ agree }) => agree === "head") ? 1 : nHeads / nKvHeads;
-  const counts: number[] = [], goldKept: number[] = [];
+  const counts: number[] = [], keptByLayer: number[] = [], goldKept: number[] = [];
   const goldTokens = gold.reduce((sum, { from, to }) => sum + to - from, 0);
   for (let layer = 0; layer < nLayers; layer++) {
-    const shares: number[] = [];
+    const own: number[] = [], shares: number[] = [];
     for (let head = 0; head < nHeads; head += step) {
       const positions = session.cached(layer, head);
-      counts.push(positions.length);
+      own.push(positions.length);
       const found = gold.reduce((sum, { from, to }) => sum + firstAt(positions, to) - firstAt(positions, from), 0);
       shares.push(found / goldTokens);
     }
+    counts.push(...own);
+    keptByLayer.push(mean(own));
     goldKept.push(mean(shares));
   }
   const kept = {
@@ -47,7 +49,8 @@ export function keptOf(
     min: counts.reduce((a, b) => Math.min(a, b)),
     max: counts.reduce((a, b) => Math.max(a, b)),
   };
-  return { kept, ...(gold.length > 0 && { goldKept }) };
+  const differs = keptByLayer.some((count) => count !== keptByLayer[0]);
+  return { kept, ...(differs && { keptByLayer }), ...(gold.length > 0 && { goldKept }) };
 }
 
 /**

@@ -79,7 +79,7 @@ async function measure(
       answer: { ids: [], text: "", finish: "length", expectedLogprobs: [] },
       cache: cacheUse(engine, arm.cost, { ...caches[i]!, promptTokens, session: unit.session }),
       times: timesOf(arm, found.arms.length),
-      details: { ...measuresOf(arm), noiseKl },
+      details: { ...measuresOf(arm), noiseKl, klSteps: arm.measures.map(({ kl }) => Number(kl.toPrecision(3))) },
     };
   });
 }
