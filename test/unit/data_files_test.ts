@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { UsageError } from "../../lib/error.ts";
 import { parquetRows } from "../../lib/tasks/files/parquet_rows.ts";
 import { allRows, rowsOf } from "../../lib/tasks/files/rows.ts";
-import type { Row } from "../../lib/tasks/files/row.ts";
+import { Row } from "../../lib/tasks/files/row.ts";
+import { writtenList } from "../../lib/tasks/files/written_list.ts";
 
 const FIXTURES = decodeURIComponent(new URL("../fixtures/data", import.meta.url).pathname);
 
@@ -82,6 +83,24 @@ Deno.test("CSV fields may hold commas, quotes and line breaks, and records say t
   });
 });
 
+Deno.test("lists in CSV are those that Python and JSON write", () => {
+  for (
+    const [text, wanted] of [
+      [`['a', "it's"]`, ["a", "it's"]],
+      [`['a' 'b'\n 'c']`, ["a", "b", "c"]],
+      [String.raw`["a \"b\"", "\u4f60\n"]`, ['a "b"', "\u4f60\n"]],
+      ["[]", []],
+      ["[1, 2]", null],
+      ["['a'", null],
+      ["['a'] and ['b']", null],
+      ["a", null],
+    ] as const
+  ) assert.deepEqual(writtenList(text), wanted, text);
+  const row = new Row("a.csv", "line 2", { answers: "['x']", other: "x" });
+  assert.deepEqual(row.texts("answers"), ["x"]);
+  assert.throws(() => row.texts("other"), /"other" must be a list of texts: found "x"$/);
+});
+
 Deno.test("only the columns that are asked for are read", async () => {
   const rows = await Array.fromAsync(parquetRows(`${FIXTURES}/zstd.parquet`, ["length", "no such"]));
   assert.deepEqual(rows.map(({ values }) => Object.keys(values)), [["length"], ["length"], ["length"]]);
@@ -120,6 +139,10 @@ Deno.test("a bad file is refused with its name, the line or row, and the field",
     await refused(folder, "data.json", 'its outermost value: "data" is missing');
     await write("a.txt", "x");
     await refused(folder, "a.txt", "its name must end in one of .jsonl, .json, .csv, .parquet, .arrow");
+    await refused(folder, "none.jsonl", "No such file or directory");
+    await Deno.mkdir(`${folder}/saved`);
+    await write("saved/state.json", '{"_data_files": [{"filename": "data-0.arrow"}]}');
+    await refused(folder, "saved", "/data-0.arrow: No such file or directory");
     await Deno.mkdir(`${folder}/empty`);
     await refused(folder, "empty", "must be a folder of save_to_disk: state.json is missing");
     await write("bad.jsonl", '{"a": 1}\n{"a": 2, \u001b]0;x}');

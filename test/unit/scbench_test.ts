@@ -67,11 +67,16 @@ Deno.test("KVzip's files have their prompts written out, and shortened forms are
     ground_truth: multi_turns.map(({ answer }) => answer),
   }));
   await folder.parquet("scbench_kv_tiny.parquet", packed);
+  await assert.rejects(() => open(folder, "kv"), {
+    name: "UsageError",
+    message:
+      `Cannot find scbench/kv of size full in ${folder.path}: expected scbench_kv, found size tiny: pass --size tiny`,
+  });
   const { task, samples: [sample] } = await open(folder, "kv", { size: "tiny" });
   assert.equal(sample!.context, `Find it.\n\n${KV[0]!.context}`);
   assert.deepEqual(sample!.turns.map(({ scoring }) => scoring.references), [["v0"], ["w"]]);
   assert.deepEqual([task.dataMode, task.spec.options.promptPack], ["official", "prerendered"]);
-  await assert.rejects(() => open(folder, "kv"), /Cannot find scbench_kv in .*microsoft\/SCBench/);
+  await assert.rejects(() => open(folder, "vt"), /Cannot find scbench_vt in .*microsoft\/SCBench/);
 });
 
 Deno.test("modes, histories and the number of turns are options, and part of the cell", async () => {

@@ -1,4 +1,5 @@
 /** Arrow: the files of a folder that the Python package `datasets` wrote with `save_to_disk`, or one such file. */
+import { guardedRows } from "./guarded_rows.ts";
 import { plainValue } from "./plain_value.ts";
 import { refuseData, Row } from "./row.ts";
 
@@ -19,7 +20,10 @@ export async function* arrowFolderRows(folder: string): AsyncGenerator<Row> {
   }
   const state = await readJson(`${folder}/state.json`);
   if (state === null) refuseData(folder, null, "must be a folder of save_to_disk: state.json is missing");
-  for (const file of state.rows("_data_files")) yield* arrowRows(`${folder}/${file.text("filename")}`);
+  for (const file of state.rows("_data_files")) {
+    const path = `${folder}/${file.text("filename")}`;
+    yield* guardedRows(path, arrowRows(path));
+  }
 }
 
 /** Records of one Arrow file, in the stream format or the file format. */

@@ -1,5 +1,6 @@
 /** One record of a data file, read with checks: every refusal names file, place and field. */
 import { UsageError } from "../../error.ts";
+import { writtenList } from "./written_list.ts";
 import { show } from "../../model/model_file.ts";
 
 /** Every method throws a UsageError that says where the field is, what was wanted and what was found. */
@@ -42,9 +43,10 @@ export class Row {
     return number as number;
   }
 
-  /** A list of texts; numbers in it become texts. */
+  /** A list of texts, also as CSV has one: written out by Python or as JSON. Numbers in it become texts. */
   texts(name: string, missing?: readonly string[]): string[] {
-    const value = this.value(name) ?? missing ?? this.#missing(name);
+    const found = this.value(name) ?? missing ?? this.#missing(name);
+    const value = typeof found === "string" ? writtenList(found) ?? found : found;
     if (!Array.isArray(value) || !value.every((one) => typeof one === "string" || typeof one === "number")) {
       this.fail(name, "a list of texts", value);
     }

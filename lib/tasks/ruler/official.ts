@@ -76,12 +76,8 @@ function kvpressSample(row: Row, index: number, { task, newTokens, raw }: Offici
   };
 }
 
-/** A list, or in CSV what Python wrote for one: `['a', "b"]`, `['a' 'b']`. */
+/** A list, or one text. */
 function answersOf(row: Row): string[] {
   const value = row.value("answer");
-  if (typeof value !== "string") return row.texts("answer");
-  if (!/^\[.*\]$/s.test(value)) return [value];
-  const parts = [...value.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/gs)].map(([, one, two]) => one ?? two!);
-  if (parts.length === 0) row.fail("answer", "a list of texts");
-  return parts.map((part) => part.replaceAll(/\\(.)/g, "$1"));
+  return typeof value === "string" && !/^\[.*\]$/s.test(value) ? [value] : row.texts("answer");
 }

@@ -1,12 +1,13 @@
 /** The tasks `scbench/...`, from the user's own copy in any of its layouts. */
 import { importedFolder } from "../data_store.ts";
-import { needDataSet, pickRows } from "../files/data_set.ts";
+import { UsageError } from "../../error.ts";
+import { type DataSet, needDataSet, openDataSet, pickRows } from "../files/data_set.ts";
 import type { Task, TaskSpec } from "../task.ts";
 import { TaskOptions } from "../task_options.ts";
 import { PROMPT_PACK } from "./prompts.ts";
 import { functionsOf, sampleOf } from "./sample.ts";
 import { sessionOf } from "./session.ts";
-import { fileNames, NAMES, SIZES, TASKS, WHENCE } from "./tasks.ts";
+import { fileNames, NAMES, type Size, SIZES, TASKS, WHENCE } from "./tasks.ts";
 
 export const tasks = NAMES;
 
@@ -33,7 +34,7 @@ export async function open(spec: TaskSpec): Promise<Task> {
   }
 
   const folder = data ?? await importedFolder("scbench", name, WHENCE);
-  const set = await needDataSet(folder, fileNames(name, size), WHENCE);
+  const set = await findDataSet(folder, name, size);
   const sessions = set.rows.map((row) => sessionOf(row, task));
   const prerendered = sessions[0]!.prerendered;
   const options = { functions: functionsOf(sessions), maxTurns: turns === "all" ? Infinity : turns };
@@ -56,4 +57,20 @@ export async function open(spec: TaskSpec): Promise<Task> {
         })),
       ),
   };
+}
+
+/** @throws {UsageError} for a file that is missing, naming another size that is there. */
+async function findDataSet(folder: string, name: string, size: Size): Promise<DataSet> {
+  const set = await openDataSet(folder, fileNames(name, size));
+  if (set !== null) return set;
+  for (const other of SIZES) {
+    if (await openDataSet(folder, fileNames(name, other)) === null) continue;
+    throw new UsageError(
+      `Cannot find scbench/${name} of size ${size} in ${folder}: expected ${
+        fileNames(name, size)[0]
+      }, found size ${other}: ` +
+        `pass --size ${other}`,
+    );
+  }
+  return await needDataSet(folder, fileNames(name, size), WHENCE);
 }
