@@ -8,8 +8,8 @@ import { measuredSpeeds, probeSpeeds, type Speeds } from "../../lib/sweep/speeds
 import { interruptSignal } from "../interrupt.ts";
 import type { OpenModel, StudyModels } from "./models.ts";
 import type { StudyFlags } from "./options.ts";
-import { formatBytes, formatCount, formatDuration, plural } from "../ui/format.ts";
-import { writeJson, writeLine } from "../ui/output.ts";
+import { formatBytes, formatCount, formatDuration, formatPercent, plural } from "../ui/format.ts";
+import { note, writeJson, writeLine } from "../ui/output.ts";
 import { factTable } from "../ui/table.ts";
 
 interface ModelForecast extends UnitsForecast {
@@ -35,6 +35,10 @@ export async function dryRun(
   for (const { prompts } of forecasts) prompts.forEach(printPrompt);
   const facts = forecasts.map((forecast) => factTable(factsOf(forecast)));
   writeLine(`${path}: ${plural(cells, "cell")}\n\n${facts.join("\n\n")}`);
+  const short = new Map(
+    forecasts.flatMap(({ underfilled }) => underfilled).map((one) => [`${one.task} at ${one.length}`, one]),
+  );
+  for (const [place, { fill }] of short) note(`Prompts of ${place} fill only ${formatPercent(fill)} of their length`);
 }
 
 async function forecastModel(
@@ -109,12 +113,17 @@ function factsOf(forecast: ModelForecast): (readonly [string, string])[] {
 
 const END_LETTERS = 400;
 
-function printPrompt({ task, sample, promptTokens, newTokens, text }: ShownPrompt): void {
+function printPrompt({ task, sample, promptTokens, newTokens, fill, bosTokens, text }: ShownPrompt): void {
   const body = text.length <= 2 * END_LETTERS
     ? text
     : `${text.slice(0, END_LETTERS)}\n[${formatCount(text.length - 2 * END_LETTERS)} letters]\n${
       text.slice(-END_LETTERS)
     }`;
-  const size = `${plural(promptTokens, "token")}, at most ${formatCount(newTokens)} to answer`;
-  writeLine(`--- ${task}, sample ${sample}: ${size}\n${body}\n---\n`);
+  const facts = [
+    plural(promptTokens, "token"),
+    `at most ${formatCount(newTokens)} to answer`,
+    ...(fill === null ? [] : [`together ${formatPercent(fill)} of the length`]),
+    ...(bosTokens === null ? [] : [plural(bosTokens, "BOS token")]),
+  ];
+  writeLine(`--- ${task}, sample ${sample}: ${facts.join(", ")}\n${body}\n---\n`);
 }

@@ -139,6 +139,7 @@ function recordOf(asked: Asked, answered: Answered): SampleResult["answers"][num
     prompt: promptHash(ids),
     promptTokens: ids.length,
     truncatedTokens: prompt.truncatedTokens,
+    maxNewTokens: prompt.turns[turn]!.newTokens,
     answer: text,
     ids: endpoint.text.tokenizer.encode(text, { bos: false, special: false }), // the server does not tell its own
     finish,

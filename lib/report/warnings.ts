@@ -1,7 +1,8 @@
 /** What a reader has to know before believing a report. */
 import { formatCount, plural } from "../format.ts";
 import { placeOf } from "./aggregates.ts";
-import { isOutOfMemory } from "./tables/cell_rows.ts";
+import { FILLED } from "../tasks/prompt/fill_share.ts";
+import { fillOf, isOutOfMemory } from "./tables/cell_rows.ts";
 import { differences, ENOUGH_CONTEXTS } from "./score.ts";
 import { isComplete, type Study, type StudyCell } from "./study.ts";
 
@@ -17,6 +18,7 @@ export function warningsOf({ cells, manifests }: Study): string[] {
     ...small(cells),
     ...fewContexts(cells),
     ...mixed(cells),
+    ...underfilled(cells),
     ...cut(cells),
     ...unpaired(cells),
     ...withoutParser(cells),
@@ -94,6 +96,19 @@ function mixed(cells: readonly StudyCell[]): string[] {
   return fields.map((name) =>
     `Results with ${values(name).join(" and ")} cannot be compared, and are in tables of their own.`
   );
+}
+
+function underfilled(cells: readonly StudyCell[]): string[] {
+  const own = cells.flatMap((cell) => {
+    const fill = fillOf(cell);
+    return fill !== null && fill < FILLED ? [{ place: placeOf(cell), fill }] : [];
+  });
+  if (own.length === 0) return [];
+  const least = own.reduce((a, b) => a.fill <= b.fill ? a : b);
+  return [
+    `Prompts fill less than ${100 * FILLED} % of their length: ${list(own.map(({ place }) => place))}; ` +
+    `the least is ${(100 * least.fill).toFixed(1)} % at ${least.place}.`,
+  ];
 }
 
 function cut(cells: readonly StudyCell[]): string[] {

@@ -4,6 +4,7 @@ import { type MemoryNeed, memoryNeed } from "../engine/memory.ts";
 import type { ModelSource } from "../model/types.ts";
 import type { Device } from "../native/library.ts";
 import { assemble, type Prompt } from "../tasks/prompt/assemble.ts";
+import { FILLED, fillShare } from "../tasks/prompt/fill_share.ts";
 import type { Sample } from "../tasks/sample.ts";
 import type { PlannedUnit } from "./grid/expand.ts";
 import { prefillTokens } from "./run/prefills.ts";
@@ -26,6 +27,8 @@ export interface UnitsForecast {
   readonly decodeTokens: number;
   /** Of the unit that needs most; null for a server's. */
   readonly memory: MemoryNeed | null;
+  /** The least that a prompt takes up of the length that it is called by, where that is too little: see `FILLED`. */
+  readonly underfilled: readonly { readonly task: string; readonly length: number; readonly fill: number }[];
   /** The first prompts, for people. */
   readonly prompts: readonly ShownPrompt[];
 }
@@ -35,6 +38,10 @@ export interface ShownPrompt {
   readonly sample: string;
   readonly promptTokens: number;
   readonly newTokens: number;
+  /** See `fillShare()`. */
+  readonly fill: number | null;
+  /** BOS tokens in it; null for a model that has none. */
+  readonly bosTokens: number | null;
   /** Special tokens included. */
   readonly text: string;
 }
@@ -54,10 +61,10 @@ export async function forecastUnits(
 ): Promise<UnitsForecast> {
   const sum = { answers: 0, samples: 0, prefillTokens: 0, decodeTokens: 0 };
   let memory: MemoryNeed | null = null;
-  const prompts: ShownPrompt[] = [];
+  const prompts: ShownPrompt[] = [], underfilled: UnitsForecast["underfilled"][number][] = [];
   for (const own of Map.groupBy(units, placeOf).values()) {
     const made = [...new Set([0, own.length >> 1, own.length - 1])].slice(0, MADE).map((i) => own[i]!);
-    let keys = 0, prefill = 0, decode = 0;
+    let keys = 0, prefill = 0, decode = 0, fill = Infinity;
     for (const unit of made) {
       const samples = await unit.group.make();
       const size = sizeOf(unit, samples, site);
@@ -69,16 +76,19 @@ export async function forecastUnits(
         if (memory === null || total(need) > total(memory)) memory = need;
       }
       for (const [i, prompt] of size.prompts.entries()) {
+        fill = Math.min(fill, fillOf(unit, prompt) ?? Infinity);
         if (prompts.length < show) prompts.push(shown(unit, samples[i]!, prompt));
       }
     }
+    const { task, length } = own[0]!;
+    if (fill < FILLED) underfilled.push({ task: task.spec.name, length: length!.count, fill });
     const count = own.reduce((sum, { group }) => sum + group.keys.length, 0);
     sum.samples += count;
     sum.answers += count * own[0]!.arms.length;
     sum.prefillTokens += prefill / keys * count;
     sum.decodeTokens += decode / keys * count;
   }
-  return { ...sum, memory, prompts };
+  return { ...sum, memory, underfilled, prompts };
 }
 
 function placeOf({ task, length, moment, session, arms }: PlannedUnit): string {
@@ -114,13 +124,21 @@ function sizeOf(planned: PlannedUnit, samples: readonly Sample[], site: Site | n
   return { ...longest, prefillTokens: prefillTokens(plan, () => true), decodeTokens: sum(fed) };
 }
 
-function shown({ task, model }: PlannedUnit, { key }: Sample, { head, turns }: Prompt): ShownPrompt {
-  const ids = [...head, ...turns[0]!.tail];
+function fillOf({ length }: PlannedUnit, { head, turns }: Prompt): number | null {
+  const { tail, newTokens } = turns[0]!;
+  return fillShare(length, head.length + tail.length, newTokens);
+}
+
+function shown(unit: PlannedUnit, { key }: Sample, prompt: Prompt): ShownPrompt {
+  const { task, model: { text: { tokenizer } } } = unit, { head, turns } = prompt;
+  const ids = [...head, ...turns[0]!.tail], { bosId } = tokenizer;
   return {
     task: task.spec.name,
     sample: key,
     promptTokens: ids.length,
     newTokens: turns[0]!.newTokens,
-    text: model.text.tokenizer.decode(ids, { special: true }),
+    fill: fillOf(unit, prompt),
+    bosTokens: bosId === null ? null : ids.filter((id) => id === bosId).length,
+    text: tokenizer.decode(ids, { special: true }),
   };
 }

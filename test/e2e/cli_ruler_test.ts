@@ -13,6 +13,28 @@ Deno.test("needle tasks are solved with the full cache and lost without the need
       ...["--samples", "2", "--method", "rocketkv,streaming", "--budget", "256", "--new-tokens", "10", "--json"],
       ...["-o", `${folder}/run`, "--device", "cpu"],
     ]);
+    const dry = await rocketkv([
+      ...[
+        "ruler",
+        "-m",
+        `${folder}/needle`,
+        "--task",
+        "qa_1,niah_single_1",
+        "--length",
+        "2048",
+        "--dry-run",
+        "--show",
+        "1",
+      ],
+      ...["--samples", "2", "--device", "cpu", "--assume-prefill", "1000", "--assume-decode", "100"],
+    ]);
+    assert.match(
+      dry.stdout,
+      /^--- ruler\/qa_1, sample 0: 1,\d+ tokens, at most 32 to answer, together 96.8% of the length, 1 BOS token\n/,
+    );
+    // The second one is a paragraph short; lines of noise are shorter.
+    assert.match(dry.stderr, /^Prompts of ruler\/qa_1 at 2048 fill only 9[0-4]\.\d% of their length\n$/);
+
     assert.equal(code, 0, stderr);
     assert.equal(JSON.parse(stdout).path, `${folder}/run`);
     const { cells } = await readRun(`${folder}/run`);

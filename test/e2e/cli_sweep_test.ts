@@ -212,7 +212,9 @@ Deno.test("a dry run says what there is to do, and writes nothing", async () => 
   assert.equal(model.samples, ALL / 3);
   assert.equal(model.answers, ALL);
   assert.equal(model.prompts.length, 1);
-  assert(model.prompts[0].prompt_tokens <= 512);
+  const [{ prompt_tokens: tokens, new_tokens: room, fill }] = model.prompts;
+  assert(tokens + room <= 512 && fill === (tokens + room) / 512 && fill > 0.95);
+  assert.deepEqual(model.underfilled, []);
   // Needles at two depths share what is in front of the first one.
   assert(model.prefill_tokens > 10 * 400 && model.prefill_tokens < 10 * 512 + 10 * 768, `${model.prefill_tokens}`);
   assert(model.seconds > 0 && model.speeds_from.startsWith("as measured just now"));

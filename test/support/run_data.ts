@@ -133,6 +133,7 @@ function prediction(
     prompt: new Dice(config.seed, `${name}/prompt`).digits(12),
     promptTokens: length - 100,
     truncatedTokens: 0,
+    maxNewTokens: 100,
     scoring: { metric: "match_all" as const, references: [reference] },
     promptTail: `... and so on <b>&amp;</b>.\nWhat is the special number of sample ${key}? Answer: `,
   };

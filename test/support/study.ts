@@ -43,6 +43,7 @@ export function toyPrediction(cell: string, sample: string, turn = 0, fields: Pa
     prompt: "0123456789ab",
     promptTokens: 600,
     truncatedTokens: 0,
+    maxNewTokens: 16,
     answer: `${cell} "${sample}" é`,
     ids: [1, 2],
     finish: "eos",

@@ -52,7 +52,7 @@ Deno.test("a regression is one that the whole interval is beyond", () => {
   const worse = { ...rocketkv!, rate: (hard: number) => hard < 0.7 ? 1 : 0 };
   const comparison = compareRuns(runOf({ arms: [full!, rocketkv!] }), runOf({ arms: [full!, worse] }));
   const { delta } = comparison.arms.find(({ b }) => b === "rocketkv 256")!;
-  const certain = -100 * delta!.interval[1];
+  const certain = -100 * delta!.interval![1];
   assert(certain > 0);
   assert.deepEqual(regressions(comparison, certain - 0.1).map(({ b }) => b), ["rocketkv 256"]);
   assert.deepEqual(regressions(comparison, certain + 0.1), []);

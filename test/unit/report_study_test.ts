@@ -184,6 +184,23 @@ Deno.test("a report says that RepoQA's functions were found without a parser, an
   assert.deepEqual(said(run), []);
 });
 
+Deno.test("prompts that do not fill the length they are called by are named", () => {
+  const run = runOf({ tasks: ["ruler/vt"], lengths: [1024, 8192] });
+  const cells = run.cells.map((cell) => ({
+    ...cell,
+    predictions: cell.predictions.map((line) => ({ ...line, maxNewTokens: 0 })),
+  }));
+  const study = studyOf([{ ...run, cells }]);
+  assert(!warningsOf(studyOf([run])).some((text) => text.includes("fill")));
+  assert(
+    warningsOf(study).includes(
+      "Prompts fill less than 95 % of their length: ruler/vt at 1024; the least is 90.2 % at ruler/vt at 1024.",
+    ),
+    warningsOf(study).join("\n"),
+  );
+  assert.deepEqual(new Set(cellRows(study).map(({ fill }) => fill)), new Set([924 / 1024, 8092 / 8192]));
+});
+
 Deno.test("runs of other moments, data or scorers never share a board", () => {
   const study = studyOf([
     runOf(),

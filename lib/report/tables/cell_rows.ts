@@ -1,6 +1,8 @@
 /** `cells.csv`: one row per cell, which is one arm on one task at one length. */
 import { mean } from "../../statistics.ts";
 import { canonicalJson } from "../../sweep/grid/cell.ts";
+import { parseLength } from "../../sweep/grid/length.ts";
+import { fillShare } from "../../tasks/prompt/fill_share.ts";
 import type { Row } from "./csv.ts";
 import { deltaToFull, scoreOf } from "../score.ts";
 import { goldKeptOf, paceOf, spendOf } from "../spend.ts";
@@ -46,6 +48,7 @@ function cellRow(cell: StudyCell, others: readonly string[]): Row {
     nulls: answers.filter(({ answer }) => answer.trim() === "").length,
     lengthStops: share(({ finish }) => finish === "length"),
     truncatedShare: share(({ truncatedTokens }) => truncatedTokens > 0),
+    fill: fillOf(cell),
     promptTokens: answers.length === 0 ? null : mean(answers.map(({ promptTokens }) => promptTokens)),
     ratio: spend?.ratio ?? null,
     storedRatio: spend?.storedRatio ?? null,
@@ -94,6 +97,16 @@ export function frameColumns(
 /** A share in points. */
 export function points(share: number | undefined | null): number | null {
   return share === undefined || share === null ? null : share * POINTS;
+}
+
+/** Share of the length that the prompts take up with room for their answers, as a mean; null where files or words decide. */
+export function fillOf({ config, observations }: StudyCell): number | null {
+  if (config.length === null) return null;
+  const length = parseLength(config.length);
+  const shares = [...observations.values()].flatMap(({ prediction: { promptTokens, maxNewTokens } }) =>
+    fillShare(length, promptTokens, maxNewTokens) ?? []
+  );
+  return shares.length === 0 ? null : mean(shares);
 }
 
 /** Mean of a score by the metric's own name; null where an answer lacks it. */

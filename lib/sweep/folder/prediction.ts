@@ -15,6 +15,8 @@ export interface Prediction {
   /** Tokens in front of the answer, and how many of the sample's were cut away to make it fit. */
   readonly promptTokens: number;
   readonly truncatedTokens: number;
+  /** Most tokens that the answer may have: they belong to the length that was asked for. */
+  readonly maxNewTokens: number;
   /** As generated, without special tokens; and the ids. */
   readonly answer: string;
   readonly ids: readonly number[];

@@ -51,6 +51,7 @@ function recordOf(record: ThreadRecord, arm: number, turn: number, result: TurnR
     prompt: promptHash(promptIds),
     promptTokens: promptIds.length,
     truncatedTokens: thread.prompt.truncatedTokens,
+    maxNewTokens: thread.turns[turn]!.newTokens,
     answer: text,
     ids: found?.answer.ids ?? [],
     finish: found?.answer.finish ?? "error",
