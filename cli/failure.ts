@@ -52,6 +52,10 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof Deno.errors.NotCapable) {
     return { code: EXIT.run, message: `Cannot go on: ${oneLine(error.message)}` };
   }
+  // What the system refuses (a file of another user, a broken disk) ends with its number and the call.
+  if (error instanceof Error && /\(os error \d+\)/.test(error.message)) {
+    return { code: EXIT.run, message: `Cannot go on: ${oneLine(error.message)}` };
+  }
   const stack = error instanceof Error ? error.stack ?? error.message : String(error);
   return { code: EXIT.defect, message: `This is a defect of rocketkv, please report it:\n${stack}` };
 }

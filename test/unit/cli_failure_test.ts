@@ -32,6 +32,12 @@ for (
       2,
       "Cannot read the command line: unknown command 'pl': did you mean pull, plan?",
     ],
+    [
+      "a file of another user",
+      new Deno.errors.PermissionDenied("Permission denied (os error 13): open '/root/x'"),
+      1,
+      "Cannot go on: Permission denied (os error 13): open '/root/x'",
+    ],
     ["work that was stopped by itself", new DOMException("x", "AbortError"), 1, "Stopped"],
   ] as const
 ) {

@@ -2,6 +2,7 @@
 import { UsageError } from "../../error.ts";
 import { hashFile, sha256 } from "../../model/sha256.ts";
 import { Dice } from "../dice.ts";
+import { refuseBySystem } from "./guarded_rows.ts";
 import type { Row } from "./row.ts";
 import { allRows, FILE_KINDS } from "./rows.ts";
 
@@ -83,7 +84,7 @@ function stem(path: string): string {
 /** Files of a folder that hold records: the folder itself when `save_to_disk` wrote it. */
 async function inFolder(folder: string): Promise<string[]> {
   if (!(await statOf(folder))?.isDirectory) return [];
-  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+  const names = await namesIn(folder);
   if (names.includes("state.json") || names.includes("dataset_dict.json")) return [folder];
   for (const kind of ["parquet", "jsonl"]) {
     const files = names.filter((name) => name.endsWith(`.${kind}`));
@@ -96,8 +97,13 @@ async function inFolder(folder: string): Promise<string[]> {
 /** A file, or all files below a folder by name. */
 async function filesOf(path: string): Promise<string[]> {
   if ((await statOf(path))?.isFile) return [path];
-  const names = (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name).sort();
+  const names = await namesIn(path);
   return (await Promise.all(names.map((name) => filesOf(`${path}/${name}`)))).flat();
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(folder)).catch((error) => refuseBySystem(folder, error));
+  return entries.map(({ name }) => name).sort();
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | null> {
@@ -105,6 +111,6 @@ async function statOf(path: string): Promise<Deno.FileInfo | null> {
     return await Deno.stat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
-    throw error;
+    refuseBySystem(path, error);
   }
 }
