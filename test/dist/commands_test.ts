@@ -1,6 +1,7 @@
 /** The one-file program as people use it, from another folder and without anything in its environment. */
 import assert from "node:assert/strict";
 import { makeNeedleModel } from "../../scripts/make_needle_model.ts";
+import { dataFolder } from "../support/data_folder.ts";
 import { rocketkv, tinyGgufFile } from "../e2e/cli_process.ts";
 import { CHECKOUT, emptyFolder, namesIn, PROGRAM, run, spawn, UNPACKED, UNPACKED_FOLDER } from "./program.ts";
 
@@ -51,6 +52,46 @@ Deno.test("niah finds needles in a small grid, and writes a run folder with its 
   assert(Deno.statSync(`${folder.path}/found/manifest.json`).isFile);
   const plots = namesIn(`${folder.path}/found/plots`);
   assert(plots.some((name) => name.endsWith(".png")) && plots.some((name) => name.endsWith(".svg")), plots.join(" "));
+});
+
+Deno.test("longbench reads parquet, cuts Chinese into words, and is scored again and reported", async () => {
+  await using data = await dataFolder();
+  makeNeedleModel(`${data.path}/needle`);
+  const record = {
+    input: "谁？",
+    context: "面包师叫王小明。".repeat(9),
+    answers: ["王小明"],
+    length: 70,
+    all_classes: null,
+  };
+  await data.parquet("multifieldqa_zh.parquet", [record]);
+  const arms = ["--method", "rocketkv", "--budget", "128", "--out", "found"];
+  const args = ["longbench", "-m", "needle", "--data", ".", "--task", "multifieldqa_zh", ...arms];
+  for (const words of [args, ["rescore", "found"], ["report", "found"]]) {
+    const { code, stderr } = await packed(words, { cwd: data.path });
+    assert.equal(code, 0, `${words[0]}: ${stderr}`);
+  }
+  assert(Deno.statSync(`${data.path}/found/report.html`).isFile);
+});
+
+Deno.test("a study asks the server that another process of the program is", async () => {
+  using folder = emptyFolder();
+  makeNeedleModel(`${folder.path}/needle`);
+  const server = spawn(["serve", "-m", "needle", "--port", "0", "--budget", "128"], {
+    env: UNPACKED,
+    cwd: folder.path,
+  });
+  const reader = server.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let said = "";
+  while (!said.endsWith("\n")) said += (await reader.read()).value;
+  const [url] = said.match(/http:\S+(?=: )/)!;
+  const study = ["niah", "-m", "needle", "--tokenizer", "needle", "--length", "512", "--depth", "50", "--samples", "1"];
+  const { code, stdout, stderr } = await packed([...study, "--endpoint", url, "--out", "found"], { cwd: folder.path });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /full +1 +100/);
+  server.kill("SIGTERM");
+  assert.equal((await server.status).code, 0);
+  await Promise.all([reader.cancel(), server.stdout.cancel(), server.stdin.close()]);
 });
 
 Deno.test("analyze writes charts, and nothing beside them", async () => {
