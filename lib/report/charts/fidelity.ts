@@ -73,7 +73,7 @@ export function stepsChart(board: Board): Chart | null {
       series: arm.series,
       arm: arm.label,
       step: step + 1,
-      kl: Math.max(LEAST_KL, mean(answers.map((steps) => steps[step]!))),
+      kl: mean(answers.map((steps) => steps[step]!)),
     }));
   });
   if (rows.length === 0) return null;
@@ -87,6 +87,7 @@ export function stepsChart(board: Board): Chart | null {
       facet: { field: "budget", type: "nominal", sort: budgets, title: null },
       columns: 3,
       spec: {
+        transform: [{ filter: "datum.kl > 0" }], // many methods only compress behind the first one
         width: 220,
         height: 190,
         mark: { type: "line", strokeWidth: 1.5 },
@@ -97,7 +98,7 @@ export function stepsChart(board: Board): Chart | null {
             type: "quantitative",
             title: "mean KL, nats",
             scale: { type: "log" },
-            axis: { format: "~g" },
+            axis: { format: "~g", tickCount: 4 },
           },
           color,
           strokeDash,

@@ -94,7 +94,7 @@ export const RATIO_AXIS = {
 export const SCORE_AXIS = {
   type: "quantitative",
   title: "score",
-  scale: { zero: false, nice: true, padding: 6 },
+  scale: { zero: false, nice: false, padding: 6 },
 } as const;
 
 /** A specification in the look of all. */
