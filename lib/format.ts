@@ -22,8 +22,9 @@ export function formatDuration(ms: number): string {
   if (ms < 0.9995) return `${threeDigits(ms * 1000)} us`;
   if (ms < 999.5) return `${threeDigits(ms)} ms`;
   if (ms < 99_950) return `${threeDigits(ms / 1000)} s`;
-  const seconds = Math.round(ms / 1000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const seconds = Math.round(ms / 1000), minutes = Math.round(seconds / 60);
+  if (seconds < 6000) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${formatCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
 }
 
 /** `0.123`, `12.3`, `123`, `1,234`: enough to compare, not more than was measured. */
@@ -46,4 +47,10 @@ export function plural(count: number, noun: string): string {
 /** `0.352 ± 0.094`: a measured value as it was formatted, with its standard error where there is one. */
 export function withError(value: string, error: number | null): string {
   return error === null ? value : `${value} ± ${error.toPrecision(2)}`;
+}
+
+/** The first few of many names, each once. */
+export function firstFew(names: readonly string[]): string {
+  const all = [...new Set(names)], shown = all.slice(0, 4).join(", ");
+  return all.length > 4 ? `${shown} and ${formatCount(all.length - 4)} more` : shown;
 }

@@ -7,7 +7,7 @@ import { formatP, signedInterval } from "../../lib/report/verdicts.ts";
 import { readRun } from "../../lib/sweep/folder/folder.ts";
 import { EarlyEnd, EXIT } from "../failure.ts";
 import * as option from "../options.ts";
-import { formatCount, plural } from "../ui/format.ts";
+import { firstFew, formatCount, plural } from "../ui/format.ts";
 import { note, writeJson, writeLine } from "../ui/output.ts";
 
 export function declare(command: Command): void {
@@ -72,6 +72,7 @@ async function print({ fields, arms, overall, unmatched }: Comparison): Promise<
   const cells = arms.reduce((sum, { pairs }) => sum + pairs.length, 0);
   if (arms.length > 1) rows.push(row("all", "all", cells, overall));
   writeLine(textTable(["A", "B", "cells", "n", "B less A, points", "p", "win / tie / loss"], rows));
-  const alone = [...unmatched.a.map((name) => `A: ${name}`), ...unmatched.b.map((name) => `B: ${name}`)];
+  const sides = [["A", unmatched.a], ["B", unmatched.b]] as const;
+  const alone = sides.flatMap(([side, names]) => names.length === 0 ? [] : [`${firstFew(names)} of ${side}`]);
   if (alone.length > 0) note(`Left out, as they have no partner or several: ${alone.join("; ")}`);
 }

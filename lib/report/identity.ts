@@ -92,12 +92,14 @@ export function benchmarkOf({ task }: CellConfig): string {
  * @returns Label by the canonical JSON of the task.
  */
 export function taskLabels(configs: readonly CellConfig[]): Map<string, string> {
-  const byName = Map.groupBy(configs, ({ task }) => task.name);
-  return new Map(configs.map(({ task }) => {
+  const nameOf = (config: CellConfig) => config.task.name.includes("/") ? config.task.name : benchmarkOf(config);
+  const byName = Map.groupBy(configs, nameOf);
+  return new Map(configs.map((config) => {
+    const { task } = config;
     const differs = ([name]: [string, Json]) =>
-      new Set(byName.get(task.name)!.map((other) => plain(other.task.options[name] ?? null))).size > 1;
+      new Set(byName.get(nameOf(config))!.map((other) => plain(other.task.options[name] ?? null))).size > 1;
     const options = Object.entries(task.options).filter(differs).map(([name, value]) => `${name}=${plain(value)}`);
-    return [keyOf(task), [task.name, ...options].join(" ")];
+    return [keyOf(task), [nameOf(config), ...options].join(" ")];
   }));
 }
 

@@ -1,5 +1,5 @@
 /** What a reader has to know before believing a report. */
-import { formatCount, plural } from "../format.ts";
+import { firstFew, formatCount, plural } from "../format.ts";
 import { placeOf } from "./aggregates.ts";
 import { FILLED } from "../tasks/prompt/fill_share.ts";
 import { fillOf, isOutOfMemory } from "./tables/cell_rows.ts";
@@ -35,14 +35,16 @@ function unfinished(cells: readonly StudyCell[]): string[] {
     samples = missing.reduce((sum, cell) => sum + cell.missing, 0);
   return missing.length === 0 ? [] : [
     `PARTIAL: ${plural(samples, "sample")} of ${plural(missing.length, "cell")} have no answer yet: ${
-      list(missing.map(nameOf))
+      firstFew(missing.map(nameOf))
     }.`,
   ];
 }
 
 function outOfMemory(cells: readonly StudyCell[]): string[] {
   const own = cells.filter(({ failures }) => failures.some(isOutOfMemory));
-  return own.length === 0 ? [] : [`Out of memory, and counted as missing, never as wrong: ${list(own.map(nameOf))}.`];
+  return own.length === 0
+    ? []
+    : [`Out of memory, and counted as missing, never as wrong: ${firstFew(own.map(nameOf))}.`];
 }
 
 function failed(cells: readonly StudyCell[]): string[] {
@@ -57,7 +59,7 @@ function failed(cells: readonly StudyCell[]): string[] {
 function withoutFull(cells: readonly StudyCell[]): string[] {
   const own = cells.filter(({ full }) => full === null);
   return own.length === 0 ? [] : [
-    `There is no full cache to compare ${plural(own.length, "cell")} with: ${list(own.map(nameOf))}.`,
+    `There is no full cache to compare ${plural(own.length, "cell")} with: ${firstFew(own.map(nameOf))}.`,
   ];
 }
 
@@ -106,7 +108,7 @@ function underfilled(cells: readonly StudyCell[]): string[] {
   if (own.length === 0) return [];
   const least = own.reduce((a, b) => a.fill <= b.fill ? a : b);
   return [
-    `Prompts fill less than ${100 * FILLED} % of their length: ${list(own.map(({ place }) => place))}; ` +
+    `Prompts fill less than ${100 * FILLED} % of their length: ${firstFew(own.map(({ place }) => place))}; ` +
     `the least is ${(100 * least.fill).toFixed(1)} % at ${least.place}.`,
   ];
 }
@@ -128,7 +130,7 @@ function unpaired(cells: readonly StudyCell[]): string[] {
     return differences(cell, cell.full).length < both;
   });
   return own.length === 0 ? [] : [
-    `Some prompts are not those of the full cache, and are left out of differences: ${list(own.map(nameOf))}.`,
+    `Some prompts are not those of the full cache, and are left out of differences: ${firstFew(own.map(nameOf))}.`,
   ];
 }
 
@@ -151,10 +153,4 @@ function versions(all: readonly string[]): string[] {
 
 function nameOf(cell: StudyCell): string {
   return `${cell.arm.label} on ${placeOf(cell)}`;
-}
-
-/** The first few of many. */
-function list(names: readonly string[]): string {
-  const all = [...new Set(names)], shown = all.slice(0, 4).join(", ");
-  return all.length > 4 ? `${shown} and ${formatCount(all.length - 4)} more` : shown;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatBytes, formatDuration, plural, threeDigits } from "../../cli/ui/format.ts";
+import { firstFew, formatBytes, formatDuration, plural, threeDigits } from "../../cli/ui/format.ts";
 import { readLines } from "../../cli/ui/lines.ts";
 import { snakeKeys } from "../../cli/ui/output.ts";
 import { progressLine } from "../../cli/ui/progress.ts";
@@ -17,14 +17,21 @@ Deno.test("formatBytes() keeps three digits and changes units at 1024", () => {
 });
 
 Deno.test("formatDuration() changes units where the number would grow a fourth digit", () => {
-  assert.deepEqual([0.02, 0.99951, 4.2, 999.6, 12_345, 99_960].map(formatDuration), [
+  assert.deepEqual([0.02, 0.99951, 4.2, 999.6, 12_345, 99_960, 5_999_600, 9e8].map(formatDuration), [
     "20.0 us",
     "1.00 ms",
     "4.20 ms",
     "1.00 s",
     "12.3 s",
     "1 min 40 s",
+    "1 h 40 min",
+    "250 h 0 min",
   ]);
+});
+
+Deno.test("firstFew() names each once, and counts the rest", () => {
+  assert.equal(firstFew(["b", "a", "b"]), "b, a");
+  assert.equal(firstFew([..."abcdef"]), "a, b, c, d and 2 more");
 });
 
 Deno.test("threeDigits() rounds, groups thousands and survives what cannot be measured", () => {

@@ -10,7 +10,9 @@ import { isPartial, warningsOf } from "../../lib/report/warnings.ts";
 import { mean } from "../../lib/statistics.ts";
 import { wilson } from "../../lib/statistics/intervals.ts";
 import { mcNemar } from "../../lib/statistics/paired.ts";
+import { taskLabels } from "../../lib/report/identity.ts";
 import type { Run } from "../../lib/sweep/folder/manifest.ts";
+import type { Json } from "../../lib/tasks/sample.ts";
 import { RULER_TASKS } from "../../lib/tasks/ruler/recipes.ts";
 import { type ArmData, ARMS, runOf } from "../support/run_data.ts";
 
@@ -199,6 +201,20 @@ Deno.test("prompts that do not fill the length they are called by are named", ()
     warningsOf(study).join("\n"),
   );
   assert.deepEqual(new Set(cellRows(study).map(({ fill }) => fill)), new Set([924 / 1024, 8092 / 8192]));
+});
+
+Deno.test("tasks are named by what tells them apart, and needles by what is hidden", () => {
+  const config = (name: string, options: Record<string, Json>) =>
+    runOf({ config: { task: { name, options } }, samples: 1 }).cells[0]!.config;
+  const needles = ["needle", "no-needle", "wrong-key"].map((arm) => config("niah", { arm, depths: [0, 50] }));
+  const raw = [true, false].map((raw) => config("ruler/vt", { raw, haystack: "prose" }));
+  assert.deepEqual([...taskLabels([...needles, ...raw]).values()], [
+    "niah",
+    "niah no-needle",
+    "niah wrong-key",
+    "ruler/vt raw=true",
+    "ruler/vt raw=false",
+  ]);
 });
 
 Deno.test("runs of other moments, data or scorers never share a board", () => {

@@ -37,7 +37,7 @@ Deno.test("a changed configuration is refused with the fields that differ", () =
       `it has another configuration: grid.samples: wanted 5, found 3: ${advice}`,
     );
     await assert.rejects(resume(path, await manifestOf({ budgets: ["64"] }), NO, true), (error: Error) => {
-      assert.match(error.message, /grid\.budgets: wanted \["64"\], found \["64","128"\]/);
+      assert.match(error.message, /configuration: grid\.budgets: wanted \["64"\], found \["64","128"\]: --extend/);
       return true;
     });
     await refused(

@@ -29,7 +29,7 @@ export async function resume(
 ): Promise<Manifest> {
   const found = await readManifest(path);
   if (found !== null && !forceNew) {
-    const changed = differences(comparable(wanted, wanted, extend), comparable(found, wanted, extend));
+    const changed = telling(differences(comparable(wanted, wanted, extend), comparable(found, wanted, extend)));
     if (changed.length > 0) {
       const advice = extend ? "--force-new sets it aside" : "--extend adds to it, --force-new sets it aside";
       throw new RunError(`Cannot go on in ${path}: it has another configuration: ${changed.join("; ")}: ${advice}`);
@@ -79,6 +79,12 @@ function comparable({ rocketkv, grid, cells }: Manifest, other: Manifest, extend
     dataIds: shared(facts.dataIds, tasks),
     grid: { truncate: grid["truncate"]!, scorer: grid["scorer"]! },
   };
+}
+
+/** Which cells, models and data there are follows from the grid: where that differs, they say nothing more. */
+function telling(changed: readonly string[]): readonly string[] {
+  if (!changed.some((field) => field.startsWith("grid."))) return changed;
+  return changed.filter((field) => !/^cells: |^\w+(Ids|Files)\..*(: wanted none, |, found none$)/.test(field));
 }
 
 function taskName({ name, options }: { name: string; options: Readonly<Record<string, Json>> }): string {
