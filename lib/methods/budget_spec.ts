@@ -12,7 +12,8 @@ export type BudgetSpec =
 export function parseBudget(text: string): BudgetSpec {
   const tokens = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
   if (!(tokens >= 1 && tokens <= UNLIMITED)) {
-    throw new UsageError(`Cannot use --budget "${text}": it must be an integer >= 1, in tokens`);
+    const advice = /^\d+(\.\d+)?x$/i.test(text.trim()) ? `: --ratio takes ${text.trim()}` : "";
+    throw new UsageError(`Cannot use --budget "${text}": it must be an integer >= 1, in tokens${advice}`);
   }
   return { kind: "tokens", tokens };
 }

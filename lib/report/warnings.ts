@@ -34,7 +34,7 @@ function unfinished(cells: readonly StudyCell[]): string[] {
   const missing = cells.filter((cell) => cell.missing > 0),
     samples = missing.reduce((sum, cell) => sum + cell.missing, 0);
   return missing.length === 0 ? [] : [
-    `PARTIAL: ${plural(samples, "sample")} of ${plural(missing.length, "cell")} have no answer yet: ${
+    `PARTIAL: ${plural(samples, "sample")} of ${plural(missing.length, "cell")} without an answer so far: ${
       firstFew(missing.map(nameOf))
     }.`,
   ];
@@ -68,8 +68,9 @@ function small(cells: readonly StudyCell[]): string[] {
   if (sizes.length === 0) return [];
   const least = Math.min(...sizes), most = Math.max(...sizes);
   return [
-    `${plural(sizes.length, "cell")} of ${formatCount(cells.length)} have fewer than ${ENOUGH} answers ` +
-    `(${least === most ? least : `${least} to ${most}`}): one answer is ${(100 / least).toFixed(1)} points` +
+    `Fewer than ${ENOUGH} answers (${least === most ? least : `${least} to ${most}`}) in ${
+      ofAll(sizes.length, cells.length)
+    }: one answer is ${(100 / least).toFixed(1)} points` +
     `${least === most ? "" : " in the smallest"}. Read intervals, not scores.`,
   ];
 }
@@ -79,9 +80,9 @@ function fewContexts(cells: readonly StudyCell[]): string[] {
   if (own.length === 0) return [];
   const least = Math.min(...own), most = Math.max(...own);
   return [
-    `${plural(own.length, "cell")} of ${formatCount(cells.length)} rest on fewer than ${ENOUGH_CONTEXTS} contexts ` +
-    `(${least === most ? least : `${least} to ${most}`}): their differences have no interval, and no test finds them ` +
-    `below p = 0.05. Means over several cells may have enough.`,
+    `Fewer than ${ENOUGH_CONTEXTS} contexts (${least === most ? least : `${least} to ${most}`}) in ${
+      ofAll(own.length, cells.length)
+    }: differences have no interval there, and no test finds them below p = 0.05. Means over several cells may have enough.`,
   ];
 }
 
@@ -149,6 +150,10 @@ function withoutParser(cells: readonly StudyCell[]): string[] {
 function versions(all: readonly string[]): string[] {
   const own = [...new Set(all)];
   return own.length < 2 ? [] : [`The runs were made by versions ${own.join(", ")} of the program.`];
+}
+
+function ofAll(count: number, all: number): string {
+  return `${formatCount(count)} of ${plural(all, "cell")}`;
 }
 
 function nameOf(cell: StudyCell): string {

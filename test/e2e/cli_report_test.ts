@@ -22,7 +22,7 @@ Deno.test("report writes a page beside a run, says the verdict, and is quiet oth
     stdout,
     /^ruler \(PARTIAL\): rocketkv at 256 tokens keeps .*\n {2}snapkv .* loses .* points \(p < 0\.001\)\.\n$/,
   );
-  assert.match(stderr, /^PARTIAL: 60 samples of 6 cells have no answer yet/m);
+  assert.match(stderr, /^PARTIAL: 60 samples of 6 cells without an answer so far/m);
   assert.match(stderr, new RegExp(`Wrote ${run}/report.html with tables and plots beside it`));
   assert.match(Deno.readTextFileSync(`${run}/report.html`), /PARTIAL/);
   const paper = await rocketkv(["report", run, "--markdown"]);

@@ -125,12 +125,11 @@ Deno.test("rocketSplit() keeps less for a smaller budget, and never more than th
 
 Deno.test("parseBudget() reads whole tokens and refuses everything else", () => {
   assert.deepEqual(parseBudget("256"), { kind: "tokens", tokens: 256 });
-  for (const text of ["0", "-1", "2k", "1.5", "", "64x", "1e3", "99999999999"]) {
-    assert.throws(() => parseBudget(text), {
-      name: "UsageError",
-      message: `Cannot use --budget "${text}": it must be an integer >= 1, in tokens`,
-    });
+  const refusal = (text: string) => `Cannot use --budget "${text}": it must be an integer >= 1, in tokens`;
+  for (const text of ["0", "-1", "2k", "1.5", "", "1e3", "99999999999"]) {
+    assert.throws(() => parseBudget(text), { name: "UsageError", message: refusal(text) });
   }
+  assert.throws(() => parseBudget("64x"), { name: "UsageError", message: `${refusal("64x")}: --ratio takes 64x` });
 });
 
 Deno.test("parseRatio() reads 64x and 64, and refuses what would not compress", () => {

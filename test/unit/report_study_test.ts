@@ -124,7 +124,7 @@ Deno.test("with too few contexts nothing is said of a difference, however many a
   const { headline, rivals } = verdictOf(board(study))!;
   assert.notEqual(headline.tone, "good");
   assert(rivals.some(({ text }) => /: −\d+\.\d points; 4 contexts are too few to tell them from chance\.$/.test(text)));
-  assert(warningsOf(study).some((text) => text.startsWith("7 cells of 7 rest on fewer than 6 contexts (4)")));
+  assert(warningsOf(study).some((text) => text.startsWith("Fewer than 6 contexts (4) in 7 of 7 cells")));
   assert(!warningsOf(studyOf([runOf()])).some((text) => text.includes("contexts")));
 });
 

@@ -52,7 +52,7 @@ function cellRow(cell: StudyCell, others: readonly string[]): Row {
     promptTokens: answers.length === 0 ? null : mean(answers.map(({ promptTokens }) => promptTokens)),
     ratio: spend?.ratio ?? null,
     storedRatio: spend?.storedRatio ?? null,
-    tokenBudget: spend?.tokenBudget ?? null,
+    tokenBudget: cell.config.budget === null ? null : spend?.tokenBudget ?? null,
     measuredBudget: spend?.measuredBudget ?? null,
     readBytesPerStep: spend?.readBytesPerStep ?? null,
     storedBytes: spend?.storedBytes ?? null,
