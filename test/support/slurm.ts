@@ -1,4 +1,5 @@
 /** A real Slurm of one node on this machine's loopback, in a folder of its own. */
+import { existsSync } from "node:fs";
 
 export interface Slurm extends AsyncDisposable {
   /** For programs that talk to it. */
@@ -13,6 +14,10 @@ export interface Slurm extends AsyncDisposable {
 export async function slurmMissing(): Promise<string | null> {
   if ((await new Deno.Command("id", { args: ["-u"] }).output()).stdout[0] !== "0".charCodeAt(0)) {
     return "its daemons are run as root here";
+  }
+  // Its daemons ask for addresses of a kind that the machine has (AI_ADDRCONFIG); the loopback alone counts as none.
+  if (!Deno.networkInterfaces().some(({ name, family }) => family === "IPv4" && name !== "lo")) {
+    return "it finds no address, not even its own, on a machine with nothing but a loopback interface";
   }
   const script = decodeURIComponent(new URL("../../scripts/setup_slurm.sh", import.meta.url).pathname);
   const { code, stderr } = await new Deno.Command(script, { args: ["--check"], stdin: "null" }).output();
@@ -54,7 +59,8 @@ export async function startSlurm(): Promise<Slurm> {
     await until(() => idle().catch(() => false), "the node does not come up");
     return self;
   } catch (error) {
-    const said = ["ctld.log", "d.log"].map((name) => Deno.readTextFileSync(`${folder}/${name}`).slice(-1000));
+    const logs = ["ctld.log", "d.log"].map((name) => `${folder}/${name}`).filter((path) => existsSync(path));
+    const said = logs.map((path) => Deno.readTextFileSync(path).slice(-1000));
     await self[Symbol.asyncDispose]();
     throw new Error(`${(error as Error).message}:\n${said.join("\n")}`);
   }
