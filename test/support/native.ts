@@ -37,8 +37,14 @@ export async function loadTiny(
   const folder = await Deno.makeTempDir({ prefix: "rkv-tiny-" });
   if (format === "folder") tiny.writeFolder(folder);
   else tiny.writeGguf(`${folder}/tiny.gguf`);
-  const source = await openModel(folder);
-  const model = await NativeModel.load(Library.open(library), source, { threads: 2, ...load });
+  const [source, model] = await openModel(folder)
+    .then(async (source) =>
+      [source, await NativeModel.load(Library.open(library), source, { threads: 2, ...load })] as const
+    )
+    .catch(async (error) => {
+      await Deno.remove(folder, { recursive: true });
+      throw error;
+    });
   const sessions: NativeSession[] = [];
   // The arrays are in Hugging Face order, whatever the file: the reference rotates pairs i, i + d/2.
   const config = { ...source.config, rope: { ...source.config.rope, interleaved: false } };
