@@ -17,9 +17,9 @@ if grep -nE '"tarball"|https?:' deno.lock; then
   echo 'Cannot accept deno.lock: expected names, versions and hashes only: write it with the default registry' >&2
   exit 1
 fi
-# Put together here, so that this file does not name them either.
-registries=$(printf '|%s[.]%s' registry npmjs npmjs org pypi org pythonhosted org jsr io)
-if [ -e .git ] && git grep -nIE "${registries#|}" -- .; then
+# Every letter is moved by 13 places, so that this file does not name them either.
+registries=$(echo 'ertvfgel[.]aczwf|aczwf[.]bet|clcv[.]bet|clgubaubfgrq[.]bet|wfe[.]vb' | tr a-z n-za-m)
+if [ -e .git ] && git grep -nIE "$registries" -- .; then
   echo 'Cannot accept these lines: expected no host names of package registries' >&2
   exit 1
 fi
