@@ -1,7 +1,11 @@
 /** Numbers about numbers. */
 
+export function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
+
 export function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
+  return sum(values) / values.length;
 }
 
 /** Of a mean of independent values; null for one value. */

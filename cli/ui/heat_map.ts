@@ -1,4 +1,5 @@
 /** Heat maps in a terminal: rows are depths, columns lengths, one panel per arm. */
+import { mean } from "../../lib/statistics.ts";
 
 /** Scores of one arm by place; several scores of a place are a mean. */
 export interface HeatPanel {
@@ -114,7 +115,7 @@ export class LiveHeatMap {
       title,
       value: (column, row) => {
         const scores = places.get(`${this.#columns[column]} ${this.#rows[row]}`);
-        return scores === undefined ? null : scores.reduce((a, b) => a + b) / scores.length;
+        return scores === undefined ? null : mean(scores);
       },
     }));
     const layout = { columns: this.#columns, rows: this.#rows, width, height, color: this.#screen.color };

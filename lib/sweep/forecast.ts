@@ -6,6 +6,7 @@ import type { Device } from "../native/library.ts";
 import { assemble, type Prompt } from "../tasks/prompt/assemble.ts";
 import { FILLED, fillShare } from "../tasks/prompt/fill_share.ts";
 import type { Sample } from "../tasks/sample.ts";
+import { sum } from "../statistics.ts";
 import type { PlannedUnit } from "./grid/expand.ts";
 import { prefillTokens } from "./run/prefills.ts";
 import { armTokens } from "./run/run_job.ts";
@@ -116,7 +117,6 @@ function sizeOf(planned: PlannedUnit, samples: readonly Sample[], site: Site | n
   const lengths = prompts.map(({ head, turns }) => head.length + turns.reduce((sum, { tail }) => sum + tail.length, 0));
   const answers = prompts.map(({ turns }) => turns.reduce((sum, { newTokens }) => sum + newTokens, 0));
   const longest = { promptTokens: Math.max(...lengths), newTokens: Math.max(...answers), prompts };
-  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   if (site === null) return { ...longest, prefillTokens: sum(lengths), decodeTokens: sum(answers) };
   const unit: Unit = { ...planned, done: new Set() };
   const plan = planUnit({ text, config: site.source.config }, unit, samples);

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { prefilled } from "../engine/prefilled.ts";
 import { DENSE } from "../methods/plan.ts";
 import { NativeSession } from "../native/session.ts";
+import { sum } from "../statistics.ts";
 import type { Run } from "./folder/manifest.ts";
 
 /** Tokens per second; decode: of all arms together. */
@@ -15,7 +16,6 @@ export interface Speeds {
 /** Of a model's answers in a run; null where there are none yet. */
 export function measuredSpeeds({ cells }: Run, model: string): Speeds | null {
   const timings = cells.filter(({ config }) => config.model === model).flatMap((cell) => cell.timings);
-  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   // Arms that start from one prefill have its tokens each, and their share of its time.
   const shared = Map.groupBy(timings, ({ sample, startedAt }) => `${sample} ${startedAt}`).values();
   const prefilled = sum([...shared].map((arms) => Math.max(...arms.map(({ prefilledTokens }) => prefilledTokens))));

@@ -3,7 +3,7 @@ import type { Board } from "../boards.ts";
 import { meanScore } from "../tables/cell_rows.ts";
 import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
-import { budgetsOf, type Chart, NO_BUDGET, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
+import { budgetPanels, budgetsOf, type Chart, NO_BUDGET, RATIO_AXIS, seriesEncoding, styled } from "./theme.ts";
 
 /** Null for tasks whose answers are scored by other things. */
 export function fidelityChart(board: Board): Chart | null {
@@ -82,27 +82,20 @@ export function stepsChart(board: Board): Chart | null {
     name: "fidelity_by_step",
     title: "Distance from the full cache, step by step",
     caption: "KL divergence in nats, as a mean over prompts. All arms are fed the full cache's own tokens.",
-    spec: styled({
-      data: { values: rows },
-      facet: { field: "budget", type: "nominal", sort: budgets, title: null },
-      columns: 3,
-      spec: {
-        transform: [{ filter: "datum.kl > 0" }], // many methods only compress behind the first one
-        width: 220,
-        height: 190,
-        mark: { type: "line", strokeWidth: 1.5 },
-        encoding: {
-          x: { field: "step", type: "quantitative", title: "decode step", axis: { grid: false } },
-          y: {
-            field: "kl",
-            type: "quantitative",
-            title: "mean KL, nats",
-            scale: { type: "log" },
-            axis: { format: "~g", tickCount: 4 },
-          },
-          color,
-          strokeDash,
+    spec: budgetPanels(rows, budgets, {
+      transform: [{ filter: "datum.kl > 0" }], // many methods only compress behind the first one
+      mark: { type: "line", strokeWidth: 1.5 },
+      encoding: {
+        x: { field: "step", type: "quantitative", title: "decode step", axis: { grid: false } },
+        y: {
+          field: "kl",
+          type: "quantitative",
+          title: "mean KL, nats",
+          scale: { type: "log" },
+          axis: { format: "~g", tickCount: 4 },
         },
+        color,
+        strokeDash,
       },
     }),
     rows,

@@ -6,7 +6,7 @@ import type { Row } from "../tables/csv.ts";
 import { lengthCount } from "../identity.ts";
 import { scoreOf } from "../score.ts";
 import { KNOWN, seriesOf } from "./compression.ts";
-import { budgetsOf, type Chart, lengthAxis, NO_BUDGET, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
+import { budgetPanels, budgetsOf, type Chart, lengthAxis, NO_BUDGET, SCORE_AXIS, seriesEncoding } from "./theme.ts";
 
 /** Null with one length. */
 export function lengthChart(board: Board): Chart | null {
@@ -37,20 +37,13 @@ export function lengthChart(board: Board): Chart | null {
     name: "score_by_length",
     title: "Score against length",
     caption: "Mean over tasks with 95 % intervals; one panel per budget as it was asked for.",
-    spec: styled({
-      data: { values: rows },
-      facet: { field: "budget", type: "nominal", sort: budgets, title: null },
-      columns: 3,
-      spec: {
-        width: 220,
-        height: 190,
-        encoding: { x, color },
-        layer: [
-          { transform: [KNOWN], mark: "rule", encoding: { y: { ...y, field: "ciLow" }, y2: { field: "ciHigh" } } },
-          { mark: "line", encoding: { y, strokeDash } },
-          { mark: "point", encoding: { y, shape } },
-        ],
-      },
+    spec: budgetPanels(rows, budgets, {
+      encoding: { x, color },
+      layer: [
+        { transform: [KNOWN], mark: "rule", encoding: { y: { ...y, field: "ciLow" }, y2: { field: "ciHigh" } } },
+        { mark: "line", encoding: { y, strokeDash } },
+        { mark: "point", encoding: { y, shape } },
+      ],
     }),
     rows,
   };

@@ -97,6 +97,16 @@ export const SCORE_AXIS = {
   scale: { zero: false, nice: false, padding: 6 },
 } as const;
 
+/** A small panel for each budget, as it was asked for. @param panel  Marks and encoding of one of them. */
+export function budgetPanels(rows: readonly object[], budgets: readonly string[], panel: object): TopLevelSpec {
+  return styled({
+    data: { values: rows },
+    facet: { field: "budget", type: "nominal", sort: budgets, title: null },
+    columns: 3,
+    spec: { width: 220, height: 190, ...panel },
+  });
+}
+
 /** A specification in the look of all. */
 export function styled(spec: object): TopLevelSpec {
   return {

@@ -4,7 +4,7 @@ import { points } from "../tables/cell_rows.ts";
 import type { Row } from "../tables/csv.ts";
 import { mean } from "../../statistics.ts";
 import { seriesOf } from "./compression.ts";
-import { budgetsOf, type Chart, NO_BUDGET, SCORE_AXIS, seriesEncoding, styled } from "./theme.ts";
+import { budgetPanels, budgetsOf, type Chart, NO_BUDGET, SCORE_AXIS, seriesEncoding } from "./theme.ts";
 
 /** Null where every sample has one turn. */
 export function turnsChart(board: Board): Chart | null {
@@ -31,19 +31,12 @@ export function turnsChart(board: Board): Chart | null {
     title: "Score by turn",
     caption:
       "Mean over the answers of each turn: a cache that was compressed for the first question may not serve the next.",
-    spec: styled({
-      data: { values: rows },
-      facet: { field: "budget", type: "nominal", sort: budgets, title: null },
-      columns: 3,
-      spec: {
-        width: 220,
-        height: 190,
-        encoding: {
-          x: { field: "turn", type: "quantitative", title: "turn", axis: { tickMinStep: 1, grid: false } },
-          color,
-        },
-        layer: [{ mark: "line", encoding: { y, strokeDash } }, { mark: "point", encoding: { y, shape } }],
+    spec: budgetPanels(rows, budgets, {
+      encoding: {
+        x: { field: "turn", type: "quantitative", title: "turn", axis: { tickMinStep: 1, grid: false } },
+        color,
       },
+      layer: [{ mark: "line", encoding: { y, strokeDash } }, { mark: "point", encoding: { y, shape } }],
     }),
     rows,
   };

@@ -14,8 +14,8 @@ export interface Left {
 }
 
 /**
- * What is left to do of the journal's shard. Every sample runs once, with just the arms that lack it: a process may have been killed between two of
- * them, and a run that was extended has more arms on old samples.
+ * What is left to do of the journal's shard. Every sample runs once, with just the arms that lack it: a process may have
+ * been killed between two of them, and a run that was extended has more arms on old samples.
  */
 export function unfinished(
   { units, journal }: { readonly units: readonly PlannedUnit[]; readonly journal: Journal },

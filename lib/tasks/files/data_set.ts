@@ -2,6 +2,8 @@
 import { UsageError } from "../../error.ts";
 import { hashFile, sha256 } from "../../model/sha256.ts";
 import { Dice } from "../dice.ts";
+import type { Sample } from "../sample.ts";
+import type { SampleGroup } from "../task.ts";
 import { refuseBySystem } from "./guarded_rows.ts";
 import type { Row } from "./row.ts";
 import { allRows, FILE_KINDS } from "./rows.ts";
@@ -58,6 +60,15 @@ export async function readDataSet(paths: readonly string[]): Promise<DataSet> {
 export function pickRows(total: number, count: number, seed: number): number[] {
   const indices = Array.from({ length: total }, (_, i) => i);
   return new Dice(seed, "records of a file").sample(indices, Math.min(count, total));
+}
+
+/** Groups of one sample each, made of a file's records in their order: those that `pickRows` takes. */
+export function recordGroups(samples: readonly Sample[], count: number, seed: number): SampleGroup[] {
+  return pickRows(samples.length, count, seed).map((index) => ({
+    id: `${index}`,
+    keys: [`${index}`],
+    make: () => Promise.resolve([samples[index]!]),
+  }));
 }
 
 async function locate(data: string, names: readonly string[]): Promise<string[]> {

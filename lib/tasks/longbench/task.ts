@@ -1,7 +1,7 @@
 /** The tasks `longbench/...`: LongBench and LongBench-E, from the user's own copy in any of its layouts. */
 import { hashFile } from "../../model/sha256.ts";
 import { importedFolder } from "../data_store.ts";
-import { needDataSet, pickRows } from "../files/data_set.ts";
+import { needDataSet, recordGroups } from "../files/data_set.ts";
 import { chineseWords } from "../metrics/chinese.ts";
 import { CODE_SIMILARITIES } from "../metrics/code_similarity.ts";
 import type { Sample } from "../sample.ts";
@@ -57,13 +57,6 @@ export async function open(spec: TaskSpec): Promise<Task> {
     usesLength: false,
     tokenise: official ? "whole" : "split",
     dataId: `sha256 ${set.id}`,
-    groups: ({ seed, count }) =>
-      Promise.resolve(
-        pickRows(samples.length, count, seed).map((index) => ({
-          id: `${index}`,
-          keys: [`${index}`],
-          make: () => Promise.resolve([samples[index]!]),
-        })),
-      ),
+    groups: ({ seed, count }) => Promise.resolve(recordGroups(samples, count, seed)),
   };
 }

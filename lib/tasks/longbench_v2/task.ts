@@ -1,6 +1,6 @@
 /** The task `longbench-v2`: 503 four-choice questions about texts of 8K to 2M words, from the user's own copy. */
 import { importedFolder } from "../data_store.ts";
-import { needDataSet, pickRows } from "../files/data_set.ts";
+import { needDataSet, recordGroups } from "../files/data_set.ts";
 import type { Task, TaskSpec } from "../task.ts";
 import { TaskOptions } from "../task_options.ts";
 import { FILE_NAMES, WHENCE } from "./import.ts";
@@ -25,13 +25,6 @@ export async function open(spec: TaskSpec): Promise<Task> {
     dataMode: "native",
     usesLength: false,
     dataId: `sha256 ${set.id}`,
-    groups: ({ seed, count }) =>
-      Promise.resolve(
-        pickRows(samples.length, count, seed).map((index) => ({
-          id: `${index}`,
-          keys: [`${index}`],
-          make: () => Promise.resolve([samples[index]!]),
-        })),
-      ),
+    groups: ({ seed, count }) => Promise.resolve(recordGroups(samples, count, seed)),
   };
 }

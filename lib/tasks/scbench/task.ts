@@ -1,7 +1,7 @@
 /** The tasks `scbench/...`, from the user's own copy in any of its layouts. */
 import { importedFolder } from "../data_store.ts";
 import { UsageError } from "../../error.ts";
-import { type DataSet, needDataSet, openDataSet, pickRows } from "../files/data_set.ts";
+import { type DataSet, needDataSet, openDataSet, recordGroups } from "../files/data_set.ts";
 import type { Task, TaskSpec } from "../task.ts";
 import { TaskOptions } from "../task_options.ts";
 import { PROMPT_PACK } from "./prompts.ts";
@@ -48,14 +48,7 @@ export async function open(spec: TaskSpec): Promise<Task> {
     usesLength: false,
     history: mode === "multi-request" ? "requests" : history,
     dataId: `sha256 ${set.id}`,
-    groups: ({ seed, count }) =>
-      Promise.resolve(
-        pickRows(samples.length, count, seed).map((index) => ({
-          id: `${index}`,
-          keys: [`${index}`],
-          make: () => Promise.resolve([samples[index]!]),
-        })),
-      ),
+    groups: ({ seed, count }) => Promise.resolve(recordGroups(samples, count, seed)),
   };
 }
 
