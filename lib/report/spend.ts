@@ -4,18 +4,11 @@ import type { CacheUse } from "../sweep/folder/prediction.ts";
 import type { StudyCell } from "./study.ts";
 
 /** Means over answers, bytes of all layers. */
-export interface Spend {
+export interface Spend extends Omit<CacheUse, "kept" | "keptByLayer" | "goldKept"> {
   /** Bytes that a decode step reads of the full cache, over those that it read: how much was saved. */
   readonly ratio: number;
   /** The same of what is stored, what is kept beside K and V included. */
   readonly storedRatio: number;
-  readonly tokenBudget: number;
-  readonly measuredBudget: number;
-  readonly storedBytes: number;
-  readonly auxBytes: number;
-  readonly readBytesPerStep: number;
-  readonly fullStoredBytes: number;
-  readonly fullReadBytesPerStep: number;
   readonly keptTokens: number;
 }
 
